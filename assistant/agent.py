@@ -1,0 +1,437 @@
+"""One turn, one way: perceive, route, act, answer.
+
+`Assistant.reply` is the whole product seen from the page and the command line: a turn goes in, events come out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from assistant.engines import Engines
+from assistant.events import (
+    ArtifactReady,
+    Cited,
+    Decision,
+    Event,
+    Notice,
+    Routed,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnDone,
+    TurnFailed,
+)
+from assistant.history import History, HistoryError, TurnRecord, new_id
+from assistant.memory import recall
+from assistant.router import PastTurn, Router
+from assistant.settings import Settings
+from assistant.tool_calling import MODELS_CHOICE, ToolChosen, call_tools
+from knowledge.knowledge_base import KnowledgeBase, KnowledgeError
+from tools import context as said
+from tools.context import Artifact, Attachment, Citation, Tool, ToolContext, ToolName, ToolOutput
+from tools.engines.base import Message, SpeechInfo, SpeechRequest, Usage
+from tools.engines.errors import BadInput, EngineError, Stopped
+from tools.sniff import sniff
+
+COMMANDS: dict[str, ToolName] = {
+    "/image": "generate_image",
+    "/search": "search_knowledge",
+    "/transcribe": "transcribe_audio",
+    "/write": "write_text",
+}
+LONGEST_MESSAGE = 60_000
+SAVE_EVERY_S = 2.0
+THREAD_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a person sends. `tool` forces a tool (a command or "use … instead"); `models` replaces settings for this turn
+    ({"chat": "openai:gpt-5-mini"}); `replaces` is the id of an earlier turn asked again or edited."""
+
+    text: str
+    attachments: Sequence[Path] = ()
+    thread: str = ""
+    user: str = "local"
+    tool: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    replaces: str | None = None
+    names: Mapping[Path, str] = field(default_factory=dict)
+    """Names that the person knows the attachments by, where the paths are not telling."""
+    id: str = ""
+    """Given by a caller that must know the turn before it is answered; otherwise made here."""
+
+
+@dataclass
+class _Reply:
+    """What one turn has produced so far."""
+
+    receipt: str
+    begun: bool = False
+    decision: Decision | None = None
+    text: str = ""
+    artifacts: list[Artifact] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    started: float = field(default_factory=time.monotonic)
+    first_token_s: float | None = None
+
+    def take(self, output: ToolOutput, tool: str) -> Event | None:
+        """Keep what a tool said, and the event it becomes."""
+        match output:
+            case said.TextDelta(text):
+                if self.first_token_s is None:
+                    self.first_token_s = time.monotonic() - self.started
+                self.text += text
+                return TextDelta(text)
+            case said.Progress(fraction, eta_s, text):
+                return ToolProgress(tool, fraction, eta_s, text)
+            case Artifact():
+                self.artifacts.append(output)
+                return ArtifactReady(output)
+            case Citation():
+                self.citations.append(output)
+                return Cited(output)
+            case said.Notice(text):
+                return Notice(text)
+            case said.Cost(usage):
+                self.usage = _added(self.usage, usage)
+                return None
+
+    def total(self) -> Usage:
+        seconds = time.monotonic() - self.started
+        return replace(self.usage, first_token_s=_rounded(self.first_token_s), total_s=round(seconds, 3))
+
+
+class Assistant:
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Engines,
+        router: Router,
+        history: History,
+        open_knowledge: Callable[[], KnowledgeBase],
+        tools: Mapping[ToolName, Tool],
+    ) -> None:
+        self.settings = settings
+        self.engines = engines
+        self.router = router
+        self.history = history
+        self._open_knowledge = open_knowledge
+        self._knowledge: KnowledgeBase | None = None
+        self._tools = tools
+
+    async def reply(self, turn: Turn) -> AsyncIterator[Event]:
+        """Answer one turn. Closing the iterator (or cancelling the task) stops the work within a second.
+
+        The last event is TurnDone or TurnFailed; a failure never raises.
+        """
+        turn = _with_command(replace(turn, thread=turn.thread or new_id()))
+        reply = _Reply(turn.id or new_id())
+        state, unsaved = "failed", ""
+        try:
+            async for event in self._answer(turn, reply):
+                yield event
+            state = "done"
+        except (EngineError, KnowledgeError, HistoryError) as error:
+            log.info("turn failed", exc_info=error)
+            yield TurnFailed(type(error).__name__, error.message, error.remedy)
+        except (asyncio.CancelledError, GeneratorExit):
+            state = "stopped"
+            raise
+        except Exception as error:
+            log.exception("turn failed")
+            yield TurnFailed(
+                type(error).__name__, f"Something went wrong: {error}.", "The log has the details; try again."
+            )
+        finally:
+            if reply.begun:
+                unsaved = await asyncio.shield(self._save_quietly(turn, reply, state))
+        if state == "done":
+            if unsaved:
+                yield Notice(unsaved)
+            tool = reply.decision.tool if reply.decision else None
+            yield TurnDone(reply.text, tool, reply.artifacts, reply.citations, reply.total(), reply.receipt)
+
+    async def _answer(self, turn: Turn, reply: _Reply) -> AsyncIterator[Event]:
+        attachments = await asyncio.to_thread(self._perceive, turn)
+        await self._check_owner(turn)
+        past = _before(await self.history.turns(turn.thread), turn.replaces)
+        await self.history.begin(turn.thread, turn.user, turn.text, [_plain(a) for a in attachments], reply.receipt)
+        reply.begun = True
+        reply.decision = await self._decide(turn, [a.kind for a in attachments], past)
+        if turn.replaces:
+            await self.history.replace_from(turn.replaces, thread=turn.thread, but=reply.receipt)
+        tool: ToolName = reply.decision.tool or "write_text"  # type: ignore[assignment]
+        run = self._tools[tool]
+        if reply.decision.why == MODELS_CHOICE:
+            run = partial(call_tools, tools=self._available())  # type: ignore[assignment]
+        else:
+            yield Routed(reply.decision)
+            yield ToolStarted(tool)
+        saved = time.monotonic()
+        async for output in self._act(run, tool, turn, attachments, past, reply):
+            if isinstance(output, ToolChosen):
+                if reply.decision.tool:
+                    yield ToolFinished(tool, round(time.monotonic() - reply.started, 3))
+                tool = output.tool
+                reply.decision = replace(reply.decision, tool=tool)
+                yield Routed(reply.decision)
+                yield ToolStarted(tool)
+            elif event := reply.take(output, tool):
+                yield event
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                saved = time.monotonic()
+                await self._save_quietly(turn, reply, "running")
+        yield ToolFinished(tool, round(time.monotonic() - reply.started, 3))
+
+    def _available(self) -> dict[ToolName, Tool]:
+        pictures = self.settings.image.enabled
+        return {name: tool for name, tool in self._tools.items() if pictures or name != "generate_image"}
+
+    async def _check_owner(self, turn: Turn) -> None:
+        if await self.history.owner(turn.thread) not in (None, turn.user):
+            raise BadInput("This conversation belongs to somebody else.", "Start a new one.")
+
+    def _perceive(self, turn: Turn) -> list[Attachment]:
+        if turn.thread and not THREAD_ID.fullmatch(turn.thread):
+            raise BadInput(f"{turn.thread!r} cannot name a conversation.", "Use letters, digits, - and _, at most 64.")
+        if not turn.text.strip() and not turn.attachments:
+            raise BadInput("The message is empty.", "Type a question, speak, or drop a file.")
+        if len(turn.text) > LONGEST_MESSAGE:
+            raise BadInput(
+                f"The message has {len(turn.text):,} characters; the limit is {LONGEST_MESSAGE:,}.",
+                "Save it as a text file and drop it here, then ask about it.",
+            )
+        limit = self.settings.max_upload_mb * 1_000_000
+        return [sniff(path, turn.names.get(path), limit) for path in turn.attachments]
+
+    async def route(self, turn: Turn, kinds: Sequence[str] | None = None, past: Sequence[PastTurn] = ()) -> Decision:
+        """Only the decision. `kinds` stand for attachments that are not at hand, `past` for a thread that is not stored."""
+        turn = _with_command(turn)
+        if kinds is None:
+            kinds = [a.kind for a in await asyncio.to_thread(self._perceive, turn)]
+        stored = await self.history.turns(turn.thread) if turn.thread else []
+        return await self._decide(turn, kinds, stored, past, only=True)
+
+    async def _decide(
+        self,
+        turn: Turn,
+        kinds: Sequence[str],
+        stored: Sequence[TurnRecord],
+        past: Sequence[PastTurn] = (),
+        only: bool = False,
+    ) -> Decision:
+        """With `only`, nothing is answered afterwards: a model that would choose while answering is not asked."""
+        if turn.tool:
+            if turn.tool not in self._tools:
+                raise BadInput(f"There is no tool {turn.tool!r}.", f"Use one of: {', '.join(self._tools)}.")
+            if turn.tool not in self._available():
+                raise BadInput("Pictures are switched off here.", "Set ASSISTANT_IMAGE_ENABLED=true to switch them on.")
+            return Decision(turn.tool, 1.0, None, False, "command")
+        thread = [*(PastTurn(t.request, t.tool) for t in stored), *past]
+        text = self.engines.text_or_none(turn.models)
+        return await self.router.decide(
+            turn.text,
+            kinds=kinds,
+            thread=thread,
+            pictures=self.settings.image.enabled,
+            ask=text,
+            model_chooses=bool(not only and text and text.card.calls_tools),
+        )
+
+    async def _act(
+        self,
+        run: Tool,
+        tool: ToolName,
+        turn: Turn,
+        attachments: Sequence[Attachment],
+        past: Sequence[TurnRecord],
+        reply: _Reply,
+    ) -> AsyncIterator[ToolOutput | ToolChosen]:
+        """Run the tool in a task of its own, so that its outputs and the loading of weights arrive in one stream."""
+        stop = threading.Event()
+        outputs: asyncio.Queue[ToolOutput | ToolChosen | BaseException | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def on_load(text: str, fraction: float | None) -> None:
+            loop.call_soon_threadsafe(outputs.put_nowait, said.Progress(fraction, text=text))
+
+        async def work() -> None:
+            try:
+                context = await self._context(tool, turn, attachments, past, stop, outputs)
+                context = replace(context, keep=reply.artifacts.append)
+                async with contextlib.aclosing(run(context)) as stream:  # type: ignore[type-var]
+                    async for output in stream:
+                        outputs.put_nowait(output)
+                outputs.put_nowait(None)
+            except Exception as error:  # noqa: BLE001  (handed to the reader below)
+                outputs.put_nowait(error)
+
+        with self.engines.listening(on_load):
+            task = asyncio.create_task(work())
+            try:
+                while (output := await outputs.get()) is not None:
+                    if isinstance(output, BaseException):
+                        raise output
+                    yield output
+            finally:
+                stop.set()
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Stopped):
+                    await task
+
+    async def _context(
+        self,
+        tool: ToolName,
+        turn: Turn,
+        attachments: Sequence[Attachment],
+        past: Sequence[TurnRecord],
+        stop: threading.Event,
+        outputs: asyncio.Queue[Any],
+    ) -> ToolContext:
+        models = turn.models
+        history: Sequence[Any] = ()
+        options = {**self.engines.answer_options(), **turn.options}
+        if past and tool in ("write_text", "search_knowledge"):
+            text = self.engines.text(models)
+            options["max_tokens"] = min(options["max_tokens"], text.context_tokens // 2)
+            size = await text.count_tokens([Message("user", turn.text)])
+            budget = text.context_tokens - options["max_tokens"] - size - 100
+            memory = await recall(past, text.count_tokens, max(budget, 0))
+            history = memory.messages
+            if memory.dropped:
+                outputs.put_nowait(said.Notice(FORGOTTEN.format(n=memory.dropped)))
+        elif past:
+            history = [m for t in past[-6:] for m in (Message("user", t.request), Message("assistant", t.answer))]
+        folder = self.settings.home / "artifacts" / turn.thread
+        return ToolContext(
+            request=turn.text,
+            history=history,
+            attachments=attachments,
+            thread_attachments=[_attachment(a) for t in past for a in t.attachments],
+            collections=[f"thread-{turn.thread}", f"user-{turn.user}", "shared", "handbook"],
+            artifacts=folder,
+            stop=stop,
+            text=lambda: self.engines.text(models),
+            speech=lambda: self.engines.speech(models),
+            image=lambda: self.engines.image(models),
+            knowledge=self.knowledge,
+            options=options,
+            tell_apart=self.engines.tell_apart,
+        )
+
+    async def _save_quietly(self, turn: Turn, reply: _Reply, state: Any) -> str:
+        """Why the turn could not be saved; an answer that was given is not taken back for that."""
+        try:
+            await self._save(turn, reply, state)
+        except HistoryError as error:
+            log.warning("turn not saved", exc_info=error)
+            return str(error)
+        return ""
+
+    async def _save(self, turn: Turn, reply: _Reply, state: Any) -> None:
+        decision = reply.decision
+        receipt = {
+            "decision": vars(decision) if decision else None,
+            "models": self.engines.model_ids(turn.models),
+            "options": dict(turn.options),
+            "usage": vars(reply.total()),
+            "artifacts": [{"kind": a.kind, "path": str(a.path), "meta": dict(a.meta)} for a in reply.artifacts],
+            "citations": [{"n": c.n, "source": c.source, "page": c.page, "quote": c.quote} for c in reply.citations],
+        }
+        tool = decision.tool if decision else None
+        await self.history.save(reply.receipt, state=state, tool=tool, answer=reply.text, receipt=receipt)
+
+    async def learn(self, text: str, tool: str) -> None:
+        """The person chose another tool: a labelled example from now on."""
+        await self.router.learn(text, tool)
+
+    async def transcribe_speech(
+        self, path: Path, language: str | None = None, models: Mapping[str, str] | None = None
+    ) -> tuple[str, str | None]:
+        """(text, language) of a spoken message; the text is empty when there is no speech. `models` as in a turn.
+
+        Raises: EngineError.
+        """
+        words: list[str] = []
+        stop = threading.Event()
+        request = SpeechRequest(path, language, vocabulary=self.settings.speech.vocabulary)
+        async with contextlib.aclosing(self.engines.speech(models).transcribe(request, stop)) as heard:  # type: ignore[type-var]
+            async for item in heard:
+                if isinstance(item, SpeechInfo):
+                    language = item.language or language
+                else:
+                    words.append(item.text.strip())
+        return " ".join(words), language
+
+    def knowledge(self) -> KnowledgeBase:
+        """The documents, opened on the first call. Raises: KnowledgeError, EngineError."""
+        if self._knowledge is None:
+            self._knowledge = self._open_knowledge()
+        return self._knowledge
+
+    async def close(self) -> None:
+        if self._knowledge is not None:
+            await self._knowledge.close()
+        await self.engines.close()
+        await self.history.close()
+
+
+FORGOTTEN = "The first {n} turns of this conversation no longer fit the model's memory and were left out."
+
+
+def _with_command(turn: Turn) -> Turn:
+    """`/image a cat` forces its tool; the command itself is no part of the request."""
+    command, *rest = turn.text.split(maxsplit=1) or [""]
+    if turn.tool is None and command in COMMANDS:
+        return replace(turn, text="".join(rest).strip(), tool=COMMANDS[command])
+    return turn
+
+
+def _before(turns: Sequence[TurnRecord], replaced: str | None) -> Sequence[TurnRecord]:
+    """The turns before the one that is asked again; all of them where none is."""
+    place = next((n for n, turn in enumerate(turns) if turn.id == replaced), len(turns))
+    return turns[:place]
+
+
+def _plain(attachment: Attachment) -> dict[str, str]:
+    return {
+        "path": str(attachment.path),
+        "name": attachment.name,
+        "kind": attachment.kind,
+        "mime_type": attachment.mime_type,
+    }
+
+
+def _attachment(plain: Mapping[str, Any]) -> Attachment:
+    return Attachment(Path(plain["path"]), plain["name"], plain["kind"], plain["mime_type"])
+
+
+def _added(a: Usage, b: Usage) -> Usage:
+    def plus(x: float | None, y: float | None) -> Any:
+        return y if x is None else x if y is None else x + y
+
+    return replace(
+        a,
+        prompt_tokens=plus(a.prompt_tokens, b.prompt_tokens),
+        completion_tokens=plus(a.completion_tokens, b.completion_tokens),
+        cost=plus(a.cost, b.cost),
+    )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,71 @@
+"""What the knowledge base says to a person, in French; `app_errors.py` looks it up. Messages and remedies stand one by one."""
+
+from __future__ import annotations
+
+KNOWLEDGE: tuple[tuple[str, str], ...] = (
+    (r"(.+) cannot be read: (.+)\.", r"\1 ne peut pas être lu : \2."),
+    (r"(.+) could not be read in: (.+)\.", r"\1 n'a pas pu être lu : \2."),
+    (r"(?:Adding|Hearing) (.+) was stopped\.", r"La lecture de \1 a été arrêtée."),
+    (r"No speech was heard in (.+)\.", r"Aucune parole n'a été entendue dans \1."),
+    (r"The disk of (.+) is full; nothing was changed\.", r"Le disque de \1 est plein ; rien n'a changé."),
+    (r"The knowledge base in (.+) cannot be written.*\.", r"La base de documents dans \1 n'est pas modifiable."),
+    (
+        r"The knowledge base is open in another process \((.+)\), and one at a time may write it\.",
+        r"La base de documents est ouverte par un autre programme (\1), et un seul à la fois peut la modifier.",
+    ),
+    (r"The knowledge base in (.+?) failed: (.+)\.", r"La base de documents dans \1 a échoué : \2."),
+    (
+        r"The knowledge base file (.+) is damaged: (.+)\.",
+        r"Le fichier de la base de documents \1 est endommagé : \2.",
+    ),
+    (
+        r"The vector index in (.+) cannot be written: (.+)\.",
+        r"L'index des vecteurs dans \1 n'est pas modifiable : \2.",
+    ),
+    (
+        r"The documents in (.+) were indexed with (.+), not with (.+)\.",
+        r"Les documents dans \1 ont été indexés avec \2, pas avec \3.",
+    ),
+    (r"The document was taken out while it was read in\.", "Le document a été retiré pendant sa lecture."),
+    (r"(.+) is no longer there\.", r"\1 n'est plus là."),
+    (r"(.+) was taken out while it was read\.", r"\1 a été retiré pendant sa lecture."),
+    (r"(.+) is still being read\.", r"\1 est encore en cours de lecture."),
+    (r"(.+) is not in this conversation\.", r"\1 n'est pas dans cette conversation."),
+    (r"(.+) is not in ((?:user-|thread-)\S+|shared)\.", r"\1 n'est pas dans \2."),
+    (r"There is no collection (\S+)\.", r"La collection \1 n'existe pas."),
+    (r"There is no document (.+)\.", r"Le document \1 n'existe pas."),
+    (r"There is no such file in the queue\.", "Ce fichier n'est pas dans la file."),
+    (r"(.+) was shared by somebody else\.", r"\1 a été partagé par quelqu'un d'autre."),
+    (r"(.+?) holds no files that can be read(?:: .+)?\.", r"\1 ne contient aucun fichier lisible."),
+    (r"([\d,]+) files; left out: (.+)", r"\1 fichiers ; laissés de côté : \2"),
+    (r"([\d,]+) files", r"\1 fichiers"),
+    # What to do about it.
+    (r"Check its permissions\.", "Vérifiez ses droits d'accès."),
+    (r"Check the recording\.", "Vérifiez l'enregistrement."),
+    (r"Add it again to hear the rest\.", "Ajoutez-le de nouveau pour entendre la suite."),
+    (r"Add it again\.", "Ajoutez-le de nouveau."),
+    (r"Free some space and try again\.", "Faites de la place et réessayez."),
+    (
+        r"Make the folder writable or set ASSISTANT_HOME to another one\.",
+        "Rendez le dossier modifiable, ou changez ASSISTANT_HOME.",
+    ),
+    (r"`assistant sources` lists what is there\.", "`assistant sources` montre ce qui s'y trouve."),
+    (r"Wait until it is read, then try again\.", "Attendez la fin de la lecture, puis réessayez."),
+    (r"Drop it here again\.", "Déposez-le ici de nouveau."),
+    (r"Try again\.", "Réessayez."),
+    (
+        r"Restore it from a backup, or move it away to begin anew\.",
+        "Restaurez-le depuis une sauvegarde, ou déplacez-le pour recommencer à neuf.",
+    ),
+    (
+        r"Choose the former embedding again, or move the folder away and add the documents anew\.",
+        "Choisissez de nouveau l'ancien modèle d'indexation, ou déplacez le dossier et ajoutez les documents de nouveau.",
+    ),
+    (r"Load the page again\.", "Rechargez la page."),
+    (r"Only who shared a document may change it\.", "Seul qui a partagé un document peut le changer."),
+    # What goes on meanwhile.
+    (r"Indexing (.*[^.\s])", r"Indexation de \1"),
+    (r"Hearing (.*[^.\s])", r"Écoute de \1"),
+    (r"Reading (.*[^.\s])", r"Lecture de \1"),
+)
+"""A pattern of the English line, whole, and its French."""

@@ -1,0 +1,72 @@
+"""Builds the assistant from settings: the one place where plain values leave Settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from assistant.agent import Assistant
+from assistant.classifier import Classifier
+from assistant.engines import Engines
+from assistant.history import History, sqlite_url
+from assistant.recordings import read_recording
+from assistant.router import Router
+from assistant.settings import Settings, SettingsError
+from knowledge.knowledge_base import KnowledgeBase
+from tools.context import Tool, ToolName
+from tools.engines.base import Embedder
+from tools.engines.device import behind
+from tools.generate_image import generate_image
+from tools.search_knowledge import search_knowledge
+from tools.transcribe_audio import transcribe_audio
+from tools.write_text import write_text
+
+TOOLS: dict[ToolName, Tool] = {
+    "write_text": write_text,
+    "generate_image": generate_image,
+    "search_knowledge": search_knowledge,
+    "transcribe_audio": transcribe_audio,
+}
+
+
+def build_assistant(settings: Settings) -> Assistant:
+    """Cheap: weights, documents and databases open on first use.
+
+    Raises: SettingsError when the home folder cannot be made.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.home} cannot be made: {error.strerror}. Set ASSISTANT_HOME elsewhere."
+        ) from error
+    engines = Engines(settings)
+    history = History(settings.database or sqlite_url(settings.home))
+    router = Router(Classifier(), settings.home / "corrections.jsonl")
+    return Assistant(settings, engines, router, history, knowledge_of(settings, engines), TOOLS)
+
+
+def knowledge_of(settings: Settings, engines: Engines) -> Callable[[], KnowledgeBase]:
+    def open_knowledge() -> KnowledgeBase:
+        embedder = engines.embedding()
+        reranker = engines.reranker()
+        base = KnowledgeBase(
+            settings.home / "knowledge",
+            embedder.embed,
+            embedder.name,
+            embed_questions=embedder.embed_questions,
+            rerank=reranker.rerank if reranker else None,
+        )
+        base.embed_behind = partial(_embed_behind, embedder)
+        base.give_way = partial(engines.arbiter.busy_besides, embedder.name)
+        base.readers.append(partial(read_recording, settings, engines, base))
+        return base
+
+    return open_knowledge
+
+
+async def _embed_behind(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
+    with behind():
+        return await embedder.embed(texts)
