@@ -1,7 +1,8 @@
 """A knowledge base of 100,000 chunks: milliseconds of a search beyond embedding the question, and memory.
 
 Vectors are drawn by chance and texts mixed from the manual's sentences, so that most questions match thousands of chunks: harder
-than real documents. Measured in a fresh process (`python -m tests.bench.knowledge_size FOLDER`), as after a start.
+than real documents. `python -m tests.bench.knowledge_size FOLDER` fills the folder, unless it is filled already, and measures in
+a fresh process, as after a start.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ async def embed(texts: Sequence[str]) -> np.ndarray:
 
 async def size(folder: Path) -> bool:
     await _fill(folder)
-    done = subprocess.run([sys.executable, "-m", "tests.bench.knowledge_size", str(folder)], check=False)
+    done = subprocess.run([sys.executable, "-m", "tests.bench.knowledge_size", str(folder), "--measure"], check=False)
     return done.returncode == 0
 
 
@@ -130,4 +131,5 @@ def _memory_mb() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(int(not asyncio.run(_measure(Path(sys.argv[1])))))
+    work = _measure if "--measure" in sys.argv else size
+    sys.exit(int(not asyncio.run(work(Path(sys.argv[1])))))
