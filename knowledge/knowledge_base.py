@@ -298,10 +298,10 @@ class KnowledgeBase:
         """All passages of a document, in its own order; none where it is not there."""
         return await asyncio.to_thread(self._index.passages, source, collection)
 
-    async def likeness(self, query: str, text: str) -> float:
-        """The cosine of a question and a text in meaning, from -1 to 1."""
-        one, other = await self._embed([query, text])
-        return float(one @ other)
+    async def likeness(self, query: str, *texts: str) -> float:
+        """The cosine of a question and the nearest of the texts in meaning, from -1 to 1."""
+        one, *others = await self._embed([query, *texts])
+        return max(float(one @ other) for other in others)
 
     def sources(self, collections: Sequence[str] | None = None) -> list[Source]:
         """Every document, also those whose reading is under way ("pending") or was interrupted ("failed")."""
