@@ -34,7 +34,7 @@ LONGEST_OF_ONE_SENTENCE = 12
 """Content words; a longer answer may gather what stands in several places."""
 SURE_LIKENESS = 0.42
 LEAST_LIKENESS = 0.25
-"""Of the question and the sentence that answers it, or that sentence with its neighbours."""
+"""Of the question and the sentence that answers it; for the least, also that sentence with its neighbours."""
 
 
 async def answer_from_passages(
@@ -101,10 +101,10 @@ async def _may_answer(
     told = content_words(sentence)
     if len(told) <= LONGEST_OF_ONE_SENTENCE and coverage(told, in_context(support)) < LEAST_QUOTE_COVERAGE:
         return False
-    likeness = await base.likeness(question, support.quote, in_context(support))
-    if likeness >= SURE_LIKENESS:
+    if await base.likeness(question, support.quote) >= SURE_LIKENESS:
         return True
-    if likeness < LEAST_LIKENESS and not coverage(content_words(question), support.quote):
+    shares = coverage(content_words(question), support.quote) > 0
+    if not shares and await base.likeness(question, support.quote, in_context(support)) < LEAST_LIKENESS:
         return False
     return await _second_opinion(context, question, sentence, flat(support.quote), spent)
 
