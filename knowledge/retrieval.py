@@ -34,10 +34,10 @@ FindStore = Callable[[str], VectorStore | None]
 
 @dataclass(frozen=True)
 class Question:
-    """One form of what is asked, and its unit vector."""
+    """One form of what is asked, and its unit vector; None where it cannot be embedded, and words alone find something."""
 
     text: str
-    vector: np.ndarray
+    vector: np.ndarray | None
 
 
 class Retriever:
@@ -69,7 +69,8 @@ class Retriever:
             wordings = [lexical.match(db, question.text, scope, depth) for question in questions]
         rows = {row for wording in wordings for row in wording}
         for question in questions:
-            rows |= set(self._nearest(question.vector, scope, collections, depth, filtered=bool(where)))
+            if question.vector is not None:
+                rows.update(self._nearest(question.vector, scope, collections, depth, filtered=bool(where)))
         found = [
             max(
                 (
@@ -78,7 +79,7 @@ class Retriever:
                         source_id,
                         position,
                         chunk,
-                        float(chunk.vector @ question.vector),
+                        _similarity(chunk.vector, question.vector),
                         wording.get(row, 0.0),
                         weights.get(chunk.collection, DENSE_WEIGHT),
                     )
@@ -147,6 +148,11 @@ class Retriever:
                 yield row, source_id, position, chunks[identity]
 
 
+def _similarity(vector: np.ndarray, asked: np.ndarray | None) -> float:
+    """0 where one of them could not be embedded."""
+    return float(vector @ asked) if asked is not None and len(vector) else 0.0
+
+
 def to_passage(chunk: StoredChunk, score: float, similarity: float, text: str = "", why: Why | None = None) -> Passage:
     return Passage(
         text=text or chunk.text,
@@ -188,12 +194,14 @@ def _rows_of(db: sqlite3.Connection, ids: Sequence[str]) -> list[int]:
 def _vectors(db: sqlite3.Connection, scope: Scope) -> Iterator[tuple[list[int], np.ndarray]]:
     if scope.rows is None:
         found = db.execute(
-            f"SELECT c.rowid, c.vector FROM sources s CROSS JOIN chunks c ON c.source_id = s.id WHERE {scope.condition}",
+            f"SELECT c.rowid, c.vector FROM sources s CROSS JOIN chunks c ON c.source_id = s.id WHERE {scope.condition}"
+            " AND c.vector <> x''",
             scope.values,
         )
     else:
         found = db.execute(
-            "SELECT rowid, vector FROM chunks WHERE rowid IN (SELECT value FROM json_each(?))", [json.dumps(scope.rows)]
+            "SELECT rowid, vector FROM chunks WHERE rowid IN (SELECT value FROM json_each(?)) AND vector <> x''",
+            [json.dumps(scope.rows)],
         )
     while part := found.fetchmany(READ_AT_ONCE):
         vectors = np.frombuffer(b"".join(vector for _row, vector in part), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The index over the vectors: Chroma, embedded, one Chroma collection for each of ours.
+"""The index over the vectors: Chroma, embedded, one Chroma collection for each of ours and each set of vectors.
 
 It holds nothing that SQLite does not hold too, so it may be thrown away and rebuilt. Chroma says nothing when its files are
 damaged; `is_sound` finds out. Only the process with the write lock may open it: a second one would lose vectors.
@@ -6,10 +6,11 @@ damaged; `is_sound` finds out. Only the process with the write lock may open it:
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class VectorStore:
     def __init__(self, folder: Path) -> None:
         """Raises: KnowledgeError when the folder cannot be written. A damaged index is replaced by an empty one."""
         self._folder = folder
+        self.mark = ""
         try:
             self._client = _client(folder)
         except Exception as error:
@@ -42,6 +44,21 @@ class VectorStore:
             _forget_failed_start()
             self._client = _client(folder)
         self._collections: dict[str, Any] = {}
+
+    def of(self, mark: str) -> VectorStore:
+        """The same index, as it holds the set of vectors with this mark (`vector_sets.py`); "" is the first."""
+        other = copy.copy(self)
+        other.mark = mark
+        return other
+
+    def drop_others(self, marks: Collection[str]) -> None:
+        """Take out every set of vectors but these."""
+        with self._writing():
+            kept = tuple(_prefix(mark) for mark in marks)
+            for name in [known.name for known in self._client.list_collections()]:
+                if not name.startswith(kept):
+                    self._collections.pop(name, None)
+                    self._client.delete_collection(name)
 
     def put(self, collection: str, ids: Sequence[str], vectors: np.ndarray) -> None:
         """Add or replace unit vectors, float32, shape (len(ids), dimensions). Raises: KnowledgeError on a full disk."""
@@ -59,10 +76,11 @@ class VectorStore:
         """Take out a whole collection; nothing happens where there is none."""
         from chromadb.errors import NotFoundError
 
-        self._collections.pop(collection, None)
+        name = self._name(collection)
+        self._collections.pop(name, None)
         with self._writing():
             try:
-                self._client.delete_collection(_chroma_name(collection))
+                self._client.delete_collection(name)
             except NotFoundError:
                 return
 
@@ -119,12 +137,17 @@ class VectorStore:
         self._collections.clear()
         self._client.close()
 
-    def _collection(self, name: str) -> Any:
+    def _collection(self, collection: str) -> Any:
+        name = self._name(collection)
         if name not in self._collections:
             self._collections[name] = self._client.get_or_create_collection(
-                _chroma_name(name), configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+                name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
             )
         return self._collections[name]
+
+    def _name(self, collection: str) -> str:
+        """Chroma wants 3 to 512 plain characters; ours may be anything."""
+        return f"{_prefix(self.mark)}{hashlib.sha256(collection.encode()).hexdigest()[:40]}"
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -151,9 +174,8 @@ def _forget_failed_start() -> None:
     SharedSystemClient.clear_system_cache()
 
 
-def _chroma_name(collection: str) -> str:
-    """Chroma wants 3 to 512 plain characters; ours may be anything."""
-    return f"c-{hashlib.sha256(collection.encode()).hexdigest()[:40]}"
+def _prefix(mark: str) -> str:
+    return f"v-{mark}-" if mark else "c-"
 
 
 def _says_unwritable(error: Exception) -> bool:

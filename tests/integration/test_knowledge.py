@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ async def test_the_same_content_twice_is_not_embedded_again(base, tmp_path, engi
         asked.extend(texts)
         return await engine.embed(texts)
 
-    base.embed_behind = counting
+    base.embedders.own = replace(base.embedders.own, behind=counting)
     path = note(tmp_path, "Bread arrives before six.")
     first, again = await base.add(path), await base.add(path)
     await base.add(path, collection="thread-1", source="upload.txt")
