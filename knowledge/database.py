@@ -547,7 +547,7 @@ def _is_unwritable(error: Exception) -> bool:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=10.0, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=30.0, check_same_thread=False, isolation_level=None)
     connection.create_function("text_digest", 1, text_digest, deterministic=True)
     return connection
 

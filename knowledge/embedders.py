@@ -43,7 +43,7 @@ OpenEmbedding = Callable[[str], Embedding]
 
 def no_other(name: str) -> Embedding:
     """Where only one embedding is known."""
-    raise KnowledgeError(f"{name} cannot be loaded here.", "Choose a model that can, or wait for the new one.")
+    raise KnowledgeError(f"{name} cannot be loaded here.", "Words find documents until the new model is ready.")
 
 
 class Embedders:

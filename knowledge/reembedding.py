@@ -19,7 +19,7 @@ from knowledge.ingest import Step, Stopped, to_the_end
 from knowledge.jobs import Job, Jobs, JobState, new_job
 from knowledge.vector_sets import Unembedded, count_done, has_unembedded, known_coming, next_unembedded
 
-BATCH = 32
+BATCH = 16
 
 Embed = Callable[[Sequence[str]], Awaitable[np.ndarray]]
 
@@ -44,19 +44,20 @@ class Reembedding:
         if self.missing is not None:
             said.append(
                 KnowledgeError(
-                    f"{self.serving} is missing, so documents are found by their words alone for now: {self.missing.message}",
-                    self.missing.remedy,
+                    f"{self.serving} is missing, so documents are found by their words alone for now.",
+                    str(self.missing),
                 )
             )
         return said
+
+    def _why(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
 
     def _progress(self) -> KnowledgeError:
         percent = f"{100 * self.fraction:.0f}"
         match self.state:
             case "failed":
-                return KnowledgeError(
-                    f"Re-embedding with {self.coming} stopped at {percent} %: {self.message}", self.remedy
-                )
+                return KnowledgeError(f"Re-embedding with {self.coming} stopped at {percent} %.", self._why())
             case "paused":
                 return KnowledgeError(f"Re-embedding with {self.coming} is paused at {percent} %.", "")
             case "cancelled":

@@ -116,8 +116,7 @@ class Worker:
         ingest = Ingest(path, job.collection, job.source, stop=stop, partial=True, tell=teller)
         try:
             if not job.path:
-                await reembed(self._index, self._embed, stop, teller)
-                await self._settle(job, "done")
+                await self._embed_anew(job, stop, teller)
                 return
             if (unfolded := await to_the_end(unfold, job, self._index.folder / UNPACKED, stop)) is not None:
                 if not await asyncio.to_thread(self._jobs.unfold, job, *unfolded):
@@ -135,6 +134,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 — a job that fails says so in the list, and the next one begins
             await asyncio.to_thread(teller.tell)
             await self._broken_off(job, ingest, error)
+
+    async def _embed_anew(self, job: Job, stop: threading.Event, teller: _Teller) -> None:
+        """Unless another process, where another embedding is set, asked for it."""
+        if job.source != self._index.embedding:
+            await self._settle(job, "cancelled")
+            return
+        await reembed(self._index, self._embed, stop, teller)
+        await self._settle(job, "done")
 
     async def _broken_off(self, job: Job, ingest: Ingest, error: Exception) -> None:
         wanted = (await asyncio.to_thread(self._jobs.wanted, [job.id])).get(job.id)

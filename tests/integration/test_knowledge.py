@@ -196,12 +196,6 @@ async def test_a_damaged_vector_index_is_rebuilt_from_the_text_store(base, tmp_p
     await again.close()
 
 
-async def test_another_embedding_is_refused_with_the_remedy(base, tmp_path, engine):
-    await base.add(note(tmp_path, "Text."))
-    with pytest.raises(KnowledgeError, match="former embedding"):
-        KnowledgeBase(tmp_path / "knowledge", engine.embed, "openai:text-embedding-3-small")
-
-
 async def test_the_manual_alone_is_indexed_anew_for_another_embedding(base, tmp_path, engine):
     await base.add(note(tmp_path, "What can you do?"), collection="handbook")
     await base.close()
