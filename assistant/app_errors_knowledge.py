@@ -58,7 +58,20 @@ KNOWLEDGE: tuple[tuple[str, str], ...] = (
     (r"(.+?) holds no files that can be read(?:: .+)?\.", r"\1 ne contient aucun fichier lisible."),
     (r"([\d,]+) files; left out: (.+)", r"\1 fichiers ; laissés de côté : \2"),
     (r"([\d,]+) files", r"\1 fichiers"),
+    (r"The Chroma server at (\S+) cannot be used: (.+)\.", r"Le serveur Chroma à \1 n'est pas utilisable : \2."),
+    (
+        r"The Chroma server at (\S+) holds ([\d,x]*) of ([\d,x]*) vectors\.",
+        r"Le serveur Chroma à \1 contient \2 vecteurs sur \3.",
+    ),
     # What to do about it.
+    (
+        r"Start it, or correct chroma_url; documents are found without it meanwhile, only more slowly\.",
+        "Démarrez-le, ou corrigez chroma_url ; en attendant, les documents se trouvent sans lui, seulement plus lentement.",
+    ),
+    (
+        r"The page fills it by itself, `assistant check --repair` does it at once\.",
+        "La page le remplit d'elle-même, `assistant check --repair` le fait aussitôt.",
+    ),
     (r"Check its permissions\.", "Vérifiez ses droits d'accès."),
     (r"Check the recording\.", "Vérifiez l'enregistrement."),
     (r"Add it again to hear the rest\.", "Ajoutez-le de nouveau pour entendre la suite."),

@@ -133,7 +133,7 @@ async def jobs(request: Request, shelf: OwnShelf, since: str | None = None) -> d
     anew = await asyncio.to_thread(shelf.knowledge.reembedding)
     rows += _reembedding_rows(anew, shelf, since, language)
     newest = [job.changed for job in listed] + [row["changed"] for row in rows]
-    notices = _notices(anew, language)
+    notices = _notices(anew, shelf.knowledge.trouble(), language)
     return {"jobs": rows, "now": _a_little_before(max(newest)) if newest else since, "notices": notices}
 
 
@@ -151,10 +151,11 @@ def _reembedding_rows(anew: Reembedding | None, shelf: Shelf, since: str | None,
     return [_plain(replace(job, title=title), shelf.owns_all, language)]
 
 
-def _notices(anew: Reembedding | None, language: str) -> list[str]:
-    """What is to be known of it besides its row."""
+def _notices(anew: Reembedding | None, trouble: KnowledgeError | None, language: str) -> list[str]:
+    """What is to be known besides the rows."""
     lines = anew.notices() if anew else []
-    return [told(line.message, line.remedy, language) for line in (lines[1:] if anew and anew.job else lines)]
+    lines = (lines[1:] if anew and anew.job else lines) + ([trouble] if trouble else [])
+    return [told(line.message, line.remedy, language) for line in lines]
 
 
 @router.post("/jobs/{act}")

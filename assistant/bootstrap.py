@@ -55,6 +55,7 @@ def knowledge_of(settings: Settings, engines: Engines) -> Callable[[], Knowledge
             embedder.name,
             embed_questions=embedder.embed_questions,
             rerank=reranker.rerank if reranker else None,
+            chroma_url=settings.chroma_url,
         )
         base.embedders.own = embedding_of(embedder)
         base.embedders.open_former = partial(former_embedding, engines)

@@ -43,7 +43,8 @@ class Capability:
 def check_capabilities(settings: Settings) -> list[Capability]:
     wanted = [name for name in CAPABILITIES if name != "reranker" or settings.reranker.model]
     rows = [_check(settings, name) for name in wanted]
-    return [_with_documents(settings, row) if row.name == "embedding" else row for row in rows]
+    rows = [_with_documents(settings, row) if row.name == "embedding" else row for row in rows]
+    return [*rows, _check_chroma(settings)] if settings.chroma_url else rows
 
 
 def machine_facts(settings: Settings) -> list[str]:
@@ -104,6 +105,18 @@ def _with_documents(settings: Settings, row: Capability) -> Capability:
     except KnowledgeError as error:
         return replace(row, ok=False, why=f"{row.why}; {error.message}", remedy=error.remedy)
     return replace(row, why=f"{row.why}; {found.notices()[0]}") if found else row
+
+
+def _check_chroma(settings: Settings) -> Capability:
+    url = settings.chroma_url or ""
+    try:
+        with contextlib.closing(Index(settings.home / "knowledge", settings.embedding.model, url)) as index:
+            trouble = index.look()
+    except KnowledgeError as error:
+        trouble = error
+    if trouble:
+        return Capability("vectors", url, "local", None, False, trouble.message, trouble.remedy)
+    return Capability("vectors", url, "local", None, True, "the Chroma server holds all vectors")
 
 
 def _missing_package(provider: Provider) -> str:

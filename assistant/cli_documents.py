@@ -237,6 +237,8 @@ async def search(
         passages = await knowledge.search(query, k=k, collections=collections, where=where)
         if (reembedding := knowledge.reembedding()) and reembedding.missing:
             note(str(reembedding.notices()[-1]))
+        if trouble := knowledge.trouble():
+            note(str(trouble))
     for number, passage in enumerate(passages, 1):
         _print_passage(passage, number, json_lines)
     if not passages:

@@ -1,16 +1,17 @@
 """Text, vectors and words of all documents, kept in step across SQLite and Chroma. Plain and blocking: for worker threads.
 
 SQLite holds the truth (`database.py`), Chroma an index over its vectors (`store.py`). A process that cannot have the write
-lock still searches: it compares with every vector in SQLite. While another embedding is to take over, both sets of vectors
-are kept (`vector_sets.py`).
+lock still searches: it compares with every vector in SQLite, or asks the Chroma server where there is one. While another
+embedding is to take over, both sets of vectors are kept (`vector_sets.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from knowledge.lock import WAIT_S, WriteLock, WriteLocked, Writer
 from knowledge.neighbours import Candidate
 from knowledge.repair import Finding, check_database, repair_vectors, repair_words
 from knowledge.retrieval import Question, Retriever, to_passage
-from knowledge.store import VectorStore
+from knowledge.served_index import ServedIndex
+from knowledge.store import StoreDown, VectorStore
 from knowledge.vector_sets import EmbeddingChanged, Unembedded
 
 HANDBOOK = "handbook"
@@ -32,8 +34,9 @@ FIT_DEPTH = 60
 
 
 class Index:
-    def __init__(self, folder: Path, embedding: str) -> None:
+    def __init__(self, folder: Path, embedding: str, chroma_url: str | None = None) -> None:
         """`embedding` is what the documents are to be indexed with; until they are, what they were indexed with answers.
+        With `chroma_url` the vector index is on that server, which several processes may ask.
 
         Raises: KnowledgeError when the folder cannot be used.
         """
@@ -42,6 +45,7 @@ class Index:
         self._database = self.database = Database(folder / "knowledge.sqlite3")
         self._lock = WriteLock(folder / "writer.lock")
         self._guard = threading.RLock()
+        self._server = ServedIndex(self._database, chroma_url) if chroma_url else None
         self._store: VectorStore | None = None
         self._sound: set[tuple[str, str]] = set()
         self._retriever = Retriever(self._database, self._store_if_ours)
@@ -58,8 +62,9 @@ class Index:
                     self._lock.take(wait_s)
                     self._database.mark_interrupted()
                     self._start_over_if_bare()
-                    store = VectorStore(self._folder / "chroma")
-                    self._place_missing(store.of(self._database.sets().mark))
+                    store = self._open_store()
+                    with self._unless_down():
+                        self._place_missing(store.of(self._database.sets().mark))
                     self._store = store
                     self._sweep()
                     self._drop_former()
@@ -82,7 +87,9 @@ class Index:
     def begin(self, source: Source, *, partial: bool = False) -> int:
         """Enter `source` as under way, or go on with an unfinished try at the same content. It cannot be found until `finish`;
         with `partial`, what is there of a new document can."""
-        self._ensure_sound(self.open_for_writing(), source.collection)
+        store = self.open_for_writing()
+        if self._server is None:
+            self._ensure_sound(store, source.collection)
         source_id = self._database.begin(source, partial=partial)
         self._sweep()
         return source_id
@@ -104,7 +111,8 @@ class Index:
         mark = self._database.add_chunks(source_id, start, ids, chunks, vectors, embedding)
         if made := [i for i, vector in enumerate(vectors) if len(vector)]:
             store = self.open_for_writing().of(mark)
-            store.put(source.collection, [ids[i] for i in made], np.array([vectors[i] for i in made]))
+            with self._unless_down():
+                store.put(source.collection, [ids[i] for i in made], np.array([vectors[i] for i in made]))
 
     def finish(self, source_id: int, source: Source) -> Source:
         """Make a document findable whole, all at once and in place of its older version."""
@@ -190,13 +198,15 @@ class Index:
         by_collection: dict[str, list[int]] = {}
         for i, chunk in enumerate(chunks):
             by_collection.setdefault(chunk.collection, []).append(i)
-        for collection, rows in by_collection.items():
-            store.put(collection, [chunks[i].id for i in rows], vectors[rows])
+        with self._unless_down():
+            for collection, rows in by_collection.items():
+                store.put(collection, [chunks[i].id for i in rows], vectors[rows])
         with self._database.writing() as db:
             gone = set(vector_sets.add_coming(db, mark, chunks, vectors))
-        for collection, rows in by_collection.items():
-            if here := [chunks[i].id for i in rows if chunks[i].id in gone]:
-                store.remove(collection, here)
+        with self._unless_down():
+            for collection, rows in by_collection.items():
+                if here := [chunks[i].id for i in rows if chunks[i].id in gone]:
+                    store.remove(collection, here)
 
     def switch(self, mark: str) -> bool:
         """Let the coming vectors answer from now on; False where some are missing yet."""
@@ -218,7 +228,33 @@ class Index:
     def _drop_former(self) -> None:
         """Take sets of vectors that are of no use any more out of the vector index."""
         if stores := self._stores():
-            stores[0].drop_others([store.mark for store in stores])
+            with self._database.writing() as db:
+                owner = vector_sets.owner(db)
+            with self._unless_down():
+                stores[0].drop_others([store.mark for store in stores], owner)
+
+    def trouble(self) -> KnowledgeError | None:
+        """Why the Chroma server is not used; None where it is, or where there is none."""
+        return self._server.trouble() if self._server else None
+
+    def look(self) -> KnowledgeError | None:
+        """The same, after asking it."""
+        for collection in self._database.collections() or [HANDBOOK]:
+            self._store_if_ours(collection)
+            if trouble := self.trouble():
+                return trouble
+        return None
+
+    def needs_filling(self) -> bool:
+        """Whether the Chroma server is to be given what it lacks."""
+        return self._server is not None and self._server.is_behind
+
+    def fill(self) -> None:
+        """Give it that, where it answers. For the process that writes."""
+        if self._server is not None:
+            self.open_for_writing()
+            with self._guard, self._unless_down():
+                self._server.fill()
 
     def writer(self) -> Writer | None:
         """Another process that writes; None where this one does, or nobody."""
@@ -244,9 +280,11 @@ class Index:
 
     def close(self) -> None:
         with self._guard:
-            if self._store is not None:
+            if self._server is not None:
+                self._server.store.close()
+            elif self._store is not None:
                 self._store.close()
-                self._store = None
+            self._store = None
             self._database.close()
             self._lock.release()
 
@@ -268,6 +306,25 @@ class Index:
             vector_sets.drop_coming(db)
         self._database.set_embedding(self.embedding)
 
+    def _open_store(self) -> VectorStore:
+        embedded = self._folder / "chroma"
+        with self._database.writing() as db:
+            vector_sets.move(db, self._server.url if self._server else "")
+        if self._server is None:
+            return VectorStore(embedded)
+        # It would keep what is forgotten from now on.
+        shutil.rmtree(embedded, ignore_errors=True)
+        return self._server.store
+
+    @contextmanager
+    def _unless_down(self) -> Iterator[None]:
+        """What a server that is down does not get, it gets later: SQLite holds it."""
+        try:
+            yield
+        except StoreDown:
+            if self._server is not None:
+                self._server.is_behind = True
+
     def _place_missing(self, store: VectorStore) -> None:
         """Put into the vector index what a dead process had not yet."""
         missing = self._database.unplaced()
@@ -280,18 +337,22 @@ class Index:
         """Take out of the vector index what SQLite no longer holds."""
         with self._guard:
             pairs = self._database.stale()
-            left = set(self._database.collections())
-            for collection in {pair[0] for pair in pairs}:
-                ids = [identity for where, identity in pairs if where == collection]
-                for store in self._stores():
-                    if collection in left:
-                        store.remove(collection, ids)
-                    else:
-                        store.drop(collection)
-                if collection not in left:
-                    self._sound = {key for key in self._sound if key[1] != collection}
-            if pairs:
-                self._database.clear_stale(pairs)
+            with self._unless_down():
+                self._take_out(pairs)
+                if pairs:
+                    self._database.clear_stale(pairs)
+
+    def _take_out(self, pairs: Sequence[tuple[str, str]]) -> None:
+        left = set(self._database.collections())
+        for collection in {pair[0] for pair in pairs}:
+            ids = [identity for where, identity in pairs if where == collection]
+            for store in self._stores():
+                if collection in left:
+                    store.remove(collection, ids)
+                else:
+                    store.drop(collection)
+            if collection not in left:
+                self._sound = {key for key in self._sound if key[1] != collection}
 
     def _stores(self) -> list[VectorStore]:
         """The vector index, as it holds what answers, and what is to."""
@@ -313,7 +374,10 @@ class Index:
             self._sound.add((store.mark, collection))
 
     def _store_if_ours(self, collection: str) -> VectorStore | None:
-        """The vector index, sound for this collection; None where another process writes or the disk is read-only."""
+        """The vector index, sound for this collection; None where another process writes, the disk is read-only or the server
+        does not hold all."""
+        if self._server is not None:
+            return self._server.complete(collection)
         try:
             store = self.open_for_writing(wait_s=0.0)
         except KnowledgeError:

@@ -79,6 +79,7 @@ class KnowledgeBase:
         *,
         embed_questions: Embed | None = None,
         rerank: Rerank | None = None,
+        chroma_url: str | None = None,
     ) -> None:
         """`embedding` names model and precision. What is in the folder indexed with another one answers as it is, by
         `embedders.open_former`, until `run_jobs` has embedded all of it anew.
@@ -87,7 +88,7 @@ class KnowledgeBase:
         """
         self.embedders = Embedders(Embedding(embedding, embed, embed_questions or embed, embed))
         self._rerank = rerank
-        self._index = Index(folder, embedding)
+        self._index = Index(folder, embedding, chroma_url)
         self._turns: dict[tuple[str, ...], tuple[asyncio.Lock, int]] = {}
         self._jobs = Jobs(self._index.database)
         self._worker: Worker | None = None
@@ -206,6 +207,10 @@ class KnowledgeBase:
         """How far the documents are on their way to another embedding; None where they are on none."""
         found = reembedding_of(self._index, self._jobs)
         return replace(found, missing=self.embedders.missing(found.serving)) if found else None
+
+    def trouble(self) -> KnowledgeError | None:
+        """Why the Chroma server was not used when it was asked last; documents are found without it."""
+        return self._index.trouble()
 
     def reembed(self) -> Job | None:
         """Begin again where this was cancelled or stopped. Returns the job, which `run_jobs` works off; None where all is done."""

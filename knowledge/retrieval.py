@@ -20,7 +20,7 @@ from knowledge.documents import Passage, Why
 from knowledge.filters import Filter, Scope, scope_of
 from knowledge.neighbours import Candidate, best_groups, joined_text
 from knowledge.ranking import DENSE_WEIGHT, fuse
-from knowledge.store import VectorStore
+from knowledge.store import StoreDown, VectorStore
 from knowledge.weights import dense_weights
 
 CANDIDATES = 40
@@ -107,9 +107,12 @@ class Retriever:
         return found
 
     def _named(self, store: VectorStore, collection: str, vector: np.ndarray, scope: Scope, k: int) -> list[int] | None:
-        """The nearest by the vector index, None where it names too few that are allowed."""
+        """The nearest by the vector index, None where it is down or names too few that are allowed."""
         for depth in (k, DEEPER * k, DEEPER**2 * k):
-            ids = store.nearest(collection, vector, depth)
+            try:
+                ids = store.nearest(collection, vector, depth)
+            except StoreDown:
+                return None
             with self._database.reading() as db:
                 rows = scope.keep(db, _rows_of(db, ids))
             if len(rows) >= k or len(ids) < depth:

@@ -72,7 +72,7 @@ def begin_coming(db: sqlite3.Connection, name: str) -> str:
     if sets.coming == name:
         return sets.coming_mark
     drop_coming(db)
-    mark = new_mark()
+    mark = _new_mark(db)
     _set(db, {"coming": name, "coming_mark": mark})
     return mark
 
@@ -151,12 +151,30 @@ def _coming_with(db: sqlite3.Connection, mark: str) -> VectorSets:
     return sets
 
 
-def set_mark(db: sqlite3.Connection, mark: str) -> None:
-    _set(db, {"mark": mark})
+def move(db: sqlite3.Connection, place: str) -> None:
+    """The vector index lies at `place` now, "" for embedded. Elsewhere nothing is there yet, or what was true once: the sets get
+    new marks, under which it is filled anew."""
+    if _get(db, "place") == place:
+        return
+    sets, marks = read_sets(db), {"mark": _new_mark(db)}
+    _set(db, {"place": place} | marks | ({"coming_mark": _new_mark(db)} if sets.coming else {}))
 
 
-def new_mark() -> str:
-    return secrets.token_hex(8)
+def owner(db: sqlite3.Connection) -> str:
+    """How the marks of this knowledge base begin, on a server that others may use too."""
+    if not (known := _get(db, "owner")):
+        known = secrets.token_hex(6)
+        _set(db, {"owner": known})
+    return known
+
+
+def _new_mark(db: sqlite3.Connection) -> str:
+    return f"{owner(db)}-{secrets.token_hex(4)}"
+
+
+def _get(db: sqlite3.Connection, key: str) -> str:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _set(db: sqlite3.Connection, values: dict[str, str]) -> None:

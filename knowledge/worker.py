@@ -81,6 +81,8 @@ class Worker:
             await asyncio.to_thread(self._index.open_for_writing, 0.0)
             await asyncio.to_thread(self._reclaim)
             self._reclaimed = True
+        if self._index.needs_filling():
+            await asyncio.to_thread(self._index.fill)
         await asyncio.to_thread(see_to, self._index, self._jobs)
         for job_id in await asyncio.to_thread(self._jobs.wanted, list(self._running)):
             if job_id in self._running:
@@ -95,7 +97,12 @@ class Worker:
             task.add_done_callback(partial(self._end, job.id))
 
     def _is_wanted(self) -> bool:
-        return bool(self._jobs.unfinished() or is_behind(self._index) or self._index.database.sets().coming is not None)
+        return bool(
+            self._jobs.unfinished()
+            or is_behind(self._index)
+            or self._index.needs_filling()
+            or self._index.database.sets().coming is not None
+        )
 
     def _reclaim(self) -> None:
         """Take over what a dead process left, and the files that it had no more time to let go."""
