@@ -104,7 +104,7 @@ async def test_the_former_embedding_answers_until_all_is_embedded_anew(two):
     assert await best(base, text_of(7)) == "7.txt"
     assert two.new.asked[-1] == text_of(7)
     assert base._index._store.of(base._index.database.sets().mark).count("shared") == FILES
-    assert len(base._index._store._client.list_collections()) == 1
+    assert len(base._index._store._place._client.list_collections()) == 1
     assert not base.jobs()
 
 
@@ -137,7 +137,7 @@ async def test_choosing_the_former_embedding_again_drops_what_was_done(two):
     again = two.base("old")
     async with working(again):
         await until(lambda: again._index.database.sets().coming is None)
-        await until(lambda: len(again._index._store._client.list_collections()) == 1)
+        await until(lambda: len(again._index._store._place._client.list_collections()) == 1)
         await again.settled()
     with sqlite3.connect(two.folder / "knowledge.sqlite3") as db:
         assert db.execute("SELECT count(*) FROM coming").fetchone() == (0,)
