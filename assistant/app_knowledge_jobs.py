@@ -9,6 +9,7 @@ import logging
 import re
 import shutil
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +26,7 @@ from assistant.app_routes import language_of
 from assistant.app_state import page
 from assistant.shelf import SHARED, NotYours, Shelf
 from knowledge.jobs import Job
-from knowledge.knowledge_base import KnowledgeError
+from knowledge.knowledge_base import KnowledgeError, Reembedding
 from tools.engines.errors import EngineError
 
 INCOMING = "incoming"
@@ -129,8 +130,11 @@ async def jobs(request: Request, shelf: OwnShelf, since: str | None = None) -> d
     language = language_of(request)
     rows = [_plain(job, shelf.owns(job.collection, job.source, owners), language) for job in shown]
     rows += readings(shelf, since, language)
+    anew = await asyncio.to_thread(shelf.knowledge.reembedding)
+    rows += _reembedding_rows(anew, shelf, since, language)
     newest = [job.changed for job in listed] + [row["changed"] for row in rows]
-    return {"jobs": rows, "now": _a_little_before(max(newest)) if newest else since}
+    notices = _notices(anew, shelf.knowledge.trouble(), language)
+    return {"jobs": rows, "now": _a_little_before(max(newest)) if newest else since, "notices": notices}
 
 
 def _a_little_before(moment: str) -> str:
@@ -138,15 +142,33 @@ def _a_little_before(moment: str) -> str:
     return (datetime.fromisoformat(moment) - OVERLAP).isoformat(timespec="milliseconds")
 
 
+def _reembedding_rows(anew: Reembedding | None, shelf: Shelf, since: str | None, language: str) -> list[dict[str, Any]]:
+    """That all documents are embedded anew, told as a job; where login is on, only the command line pauses or ends it."""
+    job = anew.job if anew else None
+    if job is None or (job.changed < since if since else job.state not in WANTED_STATES):
+        return []
+    title = knowledge_texts(language)["reembedding"].format(model=job.source, percent=round(100 * job.fraction))
+    return [_plain(replace(job, title=title), shelf.owns_all, language)]
+
+
+def _notices(anew: Reembedding | None, trouble: KnowledgeError | None, language: str) -> list[str]:
+    """What is to be known besides the rows."""
+    lines = anew.notices() if anew else []
+    lines = (lines[1:] if anew and anew.job else lines) + ([trouble] if trouble else [])
+    return [told(line.message, line.remedy, language) for line in lines]
+
+
 @router.post("/jobs/{act}")
 async def act_on(act: Act, shelf: OwnShelf, chosen: Chosen) -> dict[str, int]:
     """Raises: NotYours where one of the jobs is somebody else's; then nothing happens."""
     known = {job.id: job for job in await asyncio.to_thread(shelf.knowledge.jobs, shelf.collections)}
     owners = await shelf.sharers()
+    if shelf.owns_all and (anew := await asyncio.to_thread(shelf.knowledge.reembedding)) and anew.job:
+        known[anew.job.id] = anew.job
     ids = [job_id for job_id in chosen.ids if not job_id.startswith(READING)]
     for job_id in ids:
         job = known.get(job_id)
-        if job is None or not shelf.owns(job.collection, job.source, owners):
+        if job is None or (job.path and not shelf.owns(job.collection, job.source, owners)):
             raise NotYours("There is no such file in the queue.", "Load the page again.")
     for job_id in ids:
         await _act(act, shelf, known[job_id])

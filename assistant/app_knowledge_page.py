@@ -41,7 +41,7 @@ def _header(say: Mapping[str, str]) -> str:
     return (
         f'<a class="skip" href="#documents">{say["skip"]}</a><nav><a href="/">← {say["to_chat"]}</a></nav>'
         f'<header><h1>{say["title"]}</h1><p class="lead">{say["lead"]}</p></header>'
-        '<p id="trouble" role="alert" hidden></p><p id="said" class="visually-hidden" role="status"></p>'
+        '<p id="trouble" role="alert" hidden></p><p id="notices" class="quiet" role="status" hidden></p><p id="said" class="visually-hidden" role="status"></p>'
     )
 
 

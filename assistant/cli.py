@@ -366,6 +366,14 @@ def fit(
 
 
 @app.command()
+def reembed(json: Json = False) -> None:
+    """Embed all documents with the embedding that is set, where another one made their vectors."""
+    from assistant import cli_reembed
+
+    finish(cli_reembed.reembed(settings_and_log(), json))
+
+
+@app.command()
 def tag(
     source: str,
     tags: Annotated[list[str] | None, typer.Argument(help="In place of its former ones; none takes them away.")] = None,

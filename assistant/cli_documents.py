@@ -59,6 +59,7 @@ async def ingest(settings: Settings, places: Sequence[str], collection: str, jso
             status = max(status, _print_job(knowledge, job, json_lines))
         if hint := await language_hint(settings, knowledge, [collection]):
             note(hint)
+        note_reembedding(knowledge)
     return status
 
 
@@ -130,6 +131,7 @@ async def sources(settings: Settings, json_lines: bool) -> int:
     async with _knowledge(settings) as knowledge:
         for source in _kept(knowledge):
             print_source(source, json_lines)
+        note_reembedding(knowledge)
     return DONE
 
 
@@ -209,6 +211,13 @@ async def repair(settings: Settings, json_lines: bool) -> int:
     return DONE if all(f.ok or f.name != "database" for f in findings) else FAILED
 
 
+def note_reembedding(knowledge: KnowledgeBase) -> None:
+    """How far documents are on their way to another embedding, where they are."""
+    if found := knowledge.reembedding():
+        for line in found.notices():
+            note(str(line))
+
+
 def _suggestion(source: str, every: Sequence[Source]) -> str:
     close = difflib.get_close_matches(source, [s.source for s in every], 1)
     return f"Did you mean {close[0]}?" if close else "`assistant sources` lists what there is."
@@ -226,6 +235,10 @@ async def search(
             raise CallerError(f"There is no collection {collection}. There are: {', '.join(known) or 'none yet'}.")
         collections = [collection] if collection else DEFAULT_COLLECTIONS
         passages = await knowledge.search(query, k=k, collections=collections, where=where)
+        if (reembedding := knowledge.reembedding()) and reembedding.missing:
+            note(str(reembedding.notices()[-1]))
+        if trouble := knowledge.trouble():
+            note(str(trouble))
     for number, passage in enumerate(passages, 1):
         _print_passage(passage, number, json_lines)
     if not passages:

@@ -29,8 +29,10 @@ async def working(knowledge: KnowledgeBase) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def finished(knowledge: KnowledgeBase, batches: Sequence[str]) -> AsyncGenerator[Job, None]:
-    """Each job of these and what was found in them, in order, once it has ended. Broken off, those left are given up.
+async def finished(
+    knowledge: KnowledgeBase, batches: Sequence[str], *, give_up: bool = True
+) -> AsyncGenerator[Job, None]:
+    """Each job of these and what was found in them, in order, once it has ended. Broken off, those left are given up, or left.
 
     Raises: KnowledgeError where another process writes and leaves the queue alone.
     """
@@ -52,7 +54,7 @@ async def finished(knowledge: KnowledgeBase, batches: Sequence[str]) -> AsyncGen
             _show(meter, in_order)
             await asyncio.sleep(POLL_S)
     except (asyncio.CancelledError, KnowledgeError):
-        for batch in batches:
+        for batch in batches if give_up else ():
             with contextlib.suppress(KnowledgeError):
                 await knowledge.cancel(batch)
         raise

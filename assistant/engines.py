@@ -81,8 +81,9 @@ class Engines:
 
         return label_speakers(recording, segments, stop, self.settings.home / "models", count, on_progress)
 
-    def embedding(self) -> Embedder:
-        return cast(Embedder, self._engine("embedding", None))
+    def embedding(self, model_id: str | None = None) -> Embedder:
+        """The embedding that is set, or another one."""
+        return cast(Embedder, self._engine("embedding", {"embedding": model_id} if model_id else None))
 
     def reranker(self) -> Reranker | None:
         """None where none is set: what was found keeps its order."""

@@ -24,5 +24,5 @@ async def language_hint(settings: Settings, knowledge: KnowledgeBase, collection
     known = ", ".join(LANGUAGES.get(name, name) for name in card.languages)
     return (
         f"Most documents are in {LANGUAGES.get(language, language)}; {card.id} tells meaning in {known} only, so they are found"
-        f" by their words. For meaning set {MULTILINGUAL} and add them anew."
+        f" by their words. For meaning set {MULTILINGUAL}; they are then embedded anew."
     )

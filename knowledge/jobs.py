@@ -25,7 +25,7 @@ _COLUMNS = """id, source, title, collection, state, fraction, eta_s, pages_done,
 
 @dataclass(frozen=True)
 class Job:
-    """One file, folder or archive to read in. Times are ISO 8601 in UTC. `eta_s` is None where nothing tells it; `pages` where
+    """One file, folder or archive to read in; without a `path`, all documents to be embedded with `source`, an embedding. Times are ISO 8601 in UTC. `eta_s` is None where nothing tells it; `pages` where
     a file has none or they are not counted yet. `batch` is the id of the folder or archive that it was found in, otherwise its
     own. What is asked for with `since` compares with `changed`."""
 
@@ -85,6 +85,19 @@ class Jobs:
         where = "source = ? AND (finished IS NULL OR state = 'failed') AND (? IS NULL OR collection = ?)"
         return self._select(where, [source, collection, collection])
 
+    def reembedding(self) -> Job | None:
+        """The newest job that embeds all documents anew."""
+        return next(iter(self._select("path = '' AND rowid = (SELECT max(rowid) FROM jobs WHERE path = '')", [])), None)
+
+    def give_up_reembedding(self) -> None:
+        """No such job that nobody is at is wanted any more."""
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE jobs SET state = 'cancelled', wanted = '', eta_s = NULL, finished = ?, changed = ?"
+                " WHERE path = '' AND state IN ('waiting', 'paused', 'failed')",
+                [moment(), moment()],
+            )
+
     def unfinished(self) -> int:
         """How many jobs wait or are worked on; paused ones do not count."""
         with self._database.reading() as db:
@@ -113,10 +126,12 @@ class Jobs:
             _settle_wishes(db)
 
     def reclaim(self) -> None:
-        """What a dead process was working on waits again; what it was to give up is given up."""
+        """What a dead process was working on waits again, and embedding anew that failed; what it was to give up is given up."""
         with self._database.writing() as db:
             db.execute(
-                "UPDATE jobs SET state = 'waiting', changed = ? WHERE state IN ('reading', 'indexing')", [moment()]
+                "UPDATE jobs SET state = 'waiting', changed = ?, finished = NULL"
+                " WHERE state IN ('reading', 'indexing') OR (path = '' AND state = 'failed')",
+                [moment()],
             )
             _settle_wishes(db)
 
@@ -217,7 +232,9 @@ def _settle_wishes(db: sqlite3.Connection) -> list[Job]:
     return given_up
 
 
-def new_job(path: Path, source: str, title: str, collection: str, *, keep: Path | None = None, batch: str = "") -> Job:
+def new_job(
+    path: Path | None, source: str, title: str, collection: str, *, keep: Path | None = None, batch: str = ""
+) -> Job:
     identity = secrets.token_hex(8)
     at = moment()
     return Job(
@@ -235,14 +252,14 @@ def new_job(path: Path, source: str, title: str, collection: str, *, keep: Path 
         added=at,
         finished=None,
         batch=batch or identity,
-        path=str(path),
+        path=str(path) if path else "",
         keep=str(keep) if keep else None,
         changed=at,
     )
 
 
 def _within(collections: Sequence[str] | None) -> tuple[str, Sequence[str]]:
-    return ("1", ()) if collections is None else (f"collection IN ({marks(collections)})", collections)
+    return ("path <> ''", ()) if collections is None else (f"collection IN ({marks(collections)})", collections)
 
 
 def moment() -> str:

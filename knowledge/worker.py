@@ -17,6 +17,7 @@ from knowledge.documents import KnowledgeError, Source
 from knowledge.index import Index
 from knowledge.ingest import Ingest, Step, Stopped, to_the_end
 from knowledge.jobs import Job, Jobs, JobState
+from knowledge.reembedding import Embed, is_behind, reembed, see_to
 from knowledge.unfolding import UNPACKED, unfold
 
 JOBS_AT_ONCE = 2
@@ -31,10 +32,12 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    def __init__(self, index: Index, jobs: Jobs, take_in: TakeIn) -> None:
+    def __init__(self, index: Index, jobs: Jobs, take_in: TakeIn, embed: Embed) -> None:
+        """`embed` is the wanted embedding, for documents that were indexed with another one."""
         self._index = index
         self._jobs = jobs
         self._take_in = take_in
+        self._embed = embed
         self._wake = asyncio.Event()
         self._running: dict[str, tuple[asyncio.Task[None], threading.Event]] = {}
         self._reclaimed = False
@@ -72,12 +75,15 @@ class Worker:
 
     async def _round(self) -> None:
         await asyncio.to_thread(self._index.sweep_after_others)
-        if not self._running and not await asyncio.to_thread(self._jobs.unfinished):
+        if not self._running and not await asyncio.to_thread(self._is_wanted):
             return
         if not self._reclaimed:
             await asyncio.to_thread(self._index.open_for_writing, 0.0)
             await asyncio.to_thread(self._reclaim)
             self._reclaimed = True
+        if self._index.needs_filling():
+            await asyncio.to_thread(self._index.fill)
+        await asyncio.to_thread(see_to, self._index, self._jobs)
         for job_id in await asyncio.to_thread(self._jobs.wanted, list(self._running)):
             if job_id in self._running:
                 self._running[job_id][1].set()
@@ -89,6 +95,14 @@ class Worker:
             task = asyncio.create_task(self._work(job, stop), name=f"ingest {job.id}")
             self._running[job.id] = task, stop
             task.add_done_callback(partial(self._end, job.id))
+
+    def _is_wanted(self) -> bool:
+        return bool(
+            self._jobs.unfinished()
+            or is_behind(self._index)
+            or self._index.needs_filling()
+            or self._index.database.sets().coming is not None
+        )
 
     def _reclaim(self) -> None:
         """Take over what a dead process left, and the files that it had no more time to let go."""
@@ -108,6 +122,9 @@ class Worker:
         teller = _Teller(self._jobs, job)
         ingest = Ingest(path, job.collection, job.source, stop=stop, partial=True, tell=teller)
         try:
+            if not job.path:
+                await self._embed_anew(job, stop, teller)
+                return
             if (unfolded := await to_the_end(unfold, job, self._index.folder / UNPACKED, stop)) is not None:
                 if not await asyncio.to_thread(self._jobs.unfold, job, *unfolded):
                     raise Stopped(f"Unpacking {job.title} was stopped.", "Add it again when you like.")
@@ -124,6 +141,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 — a job that fails says so in the list, and the next one begins
             await asyncio.to_thread(teller.tell)
             await self._broken_off(job, ingest, error)
+
+    async def _embed_anew(self, job: Job, stop: threading.Event, teller: _Teller) -> None:
+        """Unless another process, where another embedding is set, asked for it."""
+        if job.source != self._index.embedding:
+            await self._settle(job, "cancelled")
+            return
+        await reembed(self._index, self._embed, stop, teller)
+        await self._settle(job, "done")
 
     async def _broken_off(self, job: Job, ingest: Ingest, error: Exception) -> None:
         wanted = (await asyncio.to_thread(self._jobs.wanted, [job.id])).get(job.id)

@@ -119,6 +119,8 @@ const refresh = async () => {
     news.forEach(take);
     if (news.length) changed();
     since = answer.now || "";
+    setText(byId("notices"), answer.notices.join(" "));
+    setHidden(byId("notices"), !answer.notices.length);
     draw();
   }
   poll(document.hidden || !isBusy() ? IDLE_MS : BUSY_MS);

@@ -117,7 +117,7 @@ async def throughput(assistant: Assistant, base: KnowledgeBase, folder: Path) ->
     await embedder.embed(texts)
     bare = len(texts) / (time.process_time() - began)
     began = time.process_time()
-    await base._embed_behind(texts)
+    await base.embedders.anew(texts)
     ours = len(texts) / (time.process_time() - began)
     print(f"embedding: {bare:.1f} texts per CPU second bare, {ours:.1f} as documents are, ratio {ours / bare:.2f}")
 

@@ -335,3 +335,32 @@ async def test_a_database_is_read_only_where_login_is_off(clients: Any, tmp_path
     rows = (await local.get("sources")).json()["rows"]
     assert rows[0]["title"].startswith("boats")
     assert (await local.post("database", json={**wanted, "address": "nonsense"})).status_code == 400
+
+
+async def test_documents_on_their_way_to_another_embedding_are_told_as_a_job(clients: Any, tmp_path: Path) -> None:
+    from assistant.app_knowledge_jobs import stop_reading
+    from assistant.app_state import open_page, page
+
+    ada, assistant = clients("ada"), page().assistant
+    await ada.post("files", params={"name": "plan.txt"}, content=b"The lighthouse is green.")
+    await settle()
+    await stop_reading()
+    await assistant.knowledge().close()
+    assistant._knowledge = KnowledgeBase(tmp_path / "knowledge", _embed, "other")
+    told = (await ada.get("jobs", headers={"Accept-Language": "fr"})).json()
+    assert told["notices"] == [
+        "Les documents sont indexés avec fake, pas encore avec other. "
+        "La page s'en charge pendant qu'elle tourne, tout comme `assistant reembed`."
+    ]
+    job = assistant.knowledge().reembed()
+    assert job
+    told = (await ada.get("jobs")).json()
+    assert [(row["title"], row["theirs"]) for row in told["jobs"]] == [("Re-embedding with other: 0 %", False)]
+    assert (await ada.post("jobs/cancel", json={"ids": [job.id]})).status_code == 404
+    open_page(replace(page(), settings=replace(page().settings, login=False)))
+    assert (await ada.post("jobs/pause", json={"ids": [job.id]})).json() == {"done": 1}
+    await ada.post("jobs/resume", json={"ids": [job.id]})
+    await settle()
+    told = (await ada.get("jobs")).json()
+    assert (told["jobs"], told["notices"]) == ([], [])
+    assert assistant.knowledge().reembedding() is None
