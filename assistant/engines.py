@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from assistant.settings import CAPABILITIES, NamedEndpoint, Settings, SettingsError, with_model
+from tools.engines import starter_picture
 from tools.engines.base import (
     Embedder,
     Endpoint,
@@ -139,8 +140,11 @@ class Engines:
 
 
 def model_of(settings: Settings, capability: str) -> str | None:
-    """What a capability runs: the model that is set; for the voice the starter where its extra is installed."""
+    """What a capability runs: the model that is set; for the voice the starter where its extra is installed, for pictures
+    the starter where its report shows that it draws recognisably."""
     model: str | None = getattr(settings, capability).model
+    if capability == "image" and model is None and starter_picture.draws_recognisably():
+        return starter_picture.MODEL_ID
     if capability == "voice" and model is None and find_spec("piper"):
         return STARTER_VOICE
     return model

@@ -1,18 +1,33 @@
 """The commands that make the starter picture model, in the order in which they are needed.
 
     python -m tools.training fetch       packages of drawings (needs npm, apt-get, dpkg-deb and a network)
-    python -m tools.training dataset     renders them (needs the package resvg-py)
-    python -m tools.training train       starts or goes on; --minutes 9 --size gpu on a GPU, --size cpu without
+    python -m tools.training dataset     renders them, 10 minutes (needs `pip install resvg-py==0.5.0`)
+    python -m tools.training text        packs the text embedder that reads the captions
+    python -m tools.training train       starts, or goes on from the last checkpoint
     python -m tools.training upscaler    trains what makes 64×64 large and clean, on what the transformer draws
     python -m tools.training judge       trains the judge of drawings, on real ones alone
     python -m tools.training export      the pipeline's folder, as the product opens it
     python -m tools.training evaluate    retrieval against real drawings, diversity, contact sheet
+
+With a GPU, on a machine that may have no network: copy `tools`, and of the folder training-data the files drawings.xz (20 MB) and
+text.xz (10 MB). It needs torch, numpy, safetensors, onnx, onnxruntime and tokenizers. Then, as often as there is time, the last
+time with --cool:
+
+    python -m tools.training train --size gpu --fast --threads 8 --minutes 8 && cp -r training-data/light "$OUT"
+    python -m tools.training train --size gpu --fast --threads 8 --minutes 7 --cool && cp -r training-data/light "$OUT"
+    python -m tools.training upscaler --size gpu --minutes 4 && python -m tools.training judge --minutes 3 \\
+        && cp training-data/*.safetensors "$OUT"
+
+A call goes on from training-data/checkpoint exactly; where only training-data/light was kept (31 MB, files of at most 15 MiB),
+from its averaged weights with a fresh optimizer. Copied back, light, upscaler.safetensors and judge.safetensors are all that
+export and evaluate need, on any processor: `export --size gpu --target tools/engines/starter_picture/weights`, then `evaluate`
+with the same target. An unset `image` runs the model once that report shows that it draws well enough.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +38,9 @@ SEED = 7
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m tools.training", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m tools.training", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--work", type=Path, default=WORK, help="folder of everything that is made (ignored by git)")
     parser.add_argument("--size", choices=SIZES, default="cpu", help="network and batch: see sizes.py")
@@ -48,6 +65,16 @@ def _dataset(asked: argparse.Namespace) -> None:
 
     made = build(asked.work / "packages", asked.work / "drawings.xz")
     print(f"{len(made.rows)} drawings, {len(made.indices('held'))} of them held out")
+
+
+def _text_encoder(asked: argparse.Namespace) -> None:
+    from tools.engines.base import EngineOptions
+    from tools.engines.device import DeviceArbiter
+    from tools.engines.onnx import exported_folder
+    from tools.training.carry import put_text
+
+    options = EngineOptions(asked.work / "models", DeviceArbiter())
+    put_text(exported_folder("all-MiniLM-L6-v2", options), asked.work / "drawings.xz", asked.work / "text.xz")
 
 
 def _train(asked: argparse.Namespace) -> None:
@@ -128,13 +155,16 @@ def _evaluate(asked: argparse.Namespace) -> None:
     _fill(judge, asked.work / "judge.safetensors")
     sources = checkpoint.load(_trained(asked), "cpu").recipe.sources
     pipe = open_pipeline(folder, _text(asked))
-    print(evaluate(pipe, judge.eval(), load(asked.work / "drawings.xz"), asked.work / "report", sources))
+    dataset = load(asked.work / "drawings.xz")
+    report = evaluate(pipe, judge.eval(), dataset, asked.work / "sheet.png", sources)
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    _say(json.dumps(report, indent=1))
 
 
 def _trained(asked: argparse.Namespace) -> Path:
     from tools.training import checkpoint
 
-    folders = [asked.work / "checkpoint", asked.work / "light"]
+    folders: list[Path] = [asked.work / "checkpoint", asked.work / "light"]
     return next((f for f in folders if (f / checkpoint.STATE).exists()), folders[0])
 
 
@@ -158,13 +188,15 @@ def _device(asked: argparse.Namespace) -> str:
 
 def _text(asked: argparse.Namespace) -> Any:
     from tools.engines.starter_picture.text import TextStates
+    from tools.training.carry import take_text
 
-    return TextStates(asked.work / "text", os.cpu_count() or 1 if asked.fast else asked.threads)
+    return TextStates(take_text(asked.work / "text.xz"), asked.threads)
 
 
 COMMANDS = {
     "fetch": _fetch,
     "dataset": _dataset,
+    "text": _text_encoder,
     "train": _train,
     "upscaler": _upscaler,
     "judge": _judge,

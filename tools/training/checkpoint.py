@@ -32,7 +32,13 @@ def save(run: Run, folder: Path, light: bool = False) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     _write_shards(tensors, aside)
-    state = {"recipe": asdict(run.recipe), "step": run.step, "fresh_at": run.fresh_at, "trace": run.trace, "light": light}
+    state = {
+        "recipe": asdict(run.recipe),
+        "step": run.step,
+        "fresh_at": run.fresh_at,
+        "trace": run.trace,
+        "light": light,
+    }
     (aside / STATE).write_text(json.dumps(state), encoding="utf-8")
     shutil.rmtree(before, ignore_errors=True)
     if folder.exists():
@@ -48,7 +54,9 @@ def load(folder: Path, device: str) -> Run:
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelNotFound(f"{folder} holds no training checkpoint.", "Name the folder that training wrote.") from error
+        raise ModelNotFound(
+            f"{folder} holds no training checkpoint.", "Name the folder that training wrote."
+        ) from error
     recipe = Recipe(**{**state["recipe"], "sources": tuple(state["recipe"]["sources"])})
     run = start(recipe, device)
     tensors = _read_shards(folder)
@@ -73,9 +81,7 @@ def _set_moments(run: Run, tensors: dict[str, Any]) -> None:
     if not tensors:
         return
     for name, p in run.network.named_parameters():
-        run.optimizer.state[p] = {
-            m: tensors[f"{m}.{name}"].to("cpu" if m == "step" else p.device) for m in MOMENTS
-        }
+        run.optimizer.state[p] = {m: tensors[f"{m}.{name}"].to("cpu" if m == "step" else p.device) for m in MOMENTS}
 
 
 def _part(tensors: dict[str, Any], name: str) -> dict[str, Any]:

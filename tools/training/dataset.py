@@ -23,6 +23,8 @@ SIDE = 64
 LARGE_SIDE = 256
 LARGE_EVERY = 30
 """Every thirtieth drawing is kept at 256×256 too: the upscaler learns from these."""
+LEAST_SIDE = 100
+"""What is left of a page of 512 pixels once its empty part is cut away; smaller drawings would be blurred."""
 HELD_CONCEPTS = 250
 HELD_CLIP_ART = 50
 SEED = 7
@@ -80,9 +82,7 @@ def render_all(drawings: Iterable[Drawing]) -> Dataset:
         kept.append(drawing)
         small.append(reduced)
     held = _held_out(kept)
-    rows = [
-        Row(d.source, d.concept, captions(d), "held" if i in held else "train") for i, d in enumerate(kept)
-    ]
+    rows = [Row(d.source, d.concept, captions(d), "held" if i in held else "train") for i, d in enumerate(kept)]
     usable = [k for k, i in enumerate(large_rows) if i not in held]
     return Dataset(
         rows,
@@ -110,7 +110,9 @@ def render(svg: str, trim: bool = False) -> np.ndarray | None:
         picture = ImageOps.expand(picture.crop(box), max(picture.size) // 40, "white")
     if not 1 / 3 <= picture.height / picture.width <= 3:
         return None
-    picture.thumbnail((LARGE_SIDE, LARGE_SIDE), Image.Resampling.BOX)
+    if max(picture.size) < LEAST_SIDE:
+        return None
+    picture = ImageOps.contain(picture, (LARGE_SIDE, LARGE_SIDE))
     page = Image.new("RGB", (LARGE_SIDE, LARGE_SIDE), "white")
     page.paste(picture, ((LARGE_SIDE - picture.width) // 2, (LARGE_SIDE - picture.height) // 2))
     pixels = np.asarray(page)
@@ -124,7 +126,11 @@ def captions(drawing: Drawing) -> tuple[str, ...]:
     title, french = drawing.title, drawing.title_fr
     words = [w for w in drawing.words if w.lower() not in title.lower()]
     chosen = random.Random(zlib.crc32(title.encode())).sample(words, min(2, len(words)))
-    told = [f"{title}, {style} style", title, f"{', '.join([title, *chosen])}, {style} style" if chosen else f"a {title}"]
+    told = [
+        f"{title}, {style} style",
+        title,
+        f"{', '.join([title, *chosen])}, {style} style" if chosen else f"a {title}",
+    ]
     return tuple(dict.fromkeys([*told, *([f"{french}, style {style_fr}", french] if french else [])]))
 
 
@@ -155,7 +161,8 @@ def load(path: Path) -> Dataset:
 def _reduce(picture: np.ndarray) -> np.ndarray:
     times = LARGE_SIDE // SIDE
     blocks = picture.reshape(SIDE, times, SIDE, times, 3).astype(np.float32)
-    return blocks.mean(axis=(1, 3)).round().astype(np.uint8)
+    reduced: np.ndarray = blocks.mean(axis=(1, 3)).round().astype(np.uint8)
+    return reduced
 
 
 def _held_out(drawings: Sequence[Drawing]) -> set[int]:

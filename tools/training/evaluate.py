@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import random
 import time
@@ -24,8 +23,8 @@ PROMPTS = Path(__file__).with_name("prompts.txt")
 PACKAGES = ("torch", "diffusers", "numpy", "onnxruntime", "safetensors")
 
 
-def evaluate(pipe: Any, judge: Any, dataset: Dataset, target: Path, sources: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Writes report.json and sheet.png into `target`; returns the report.
+def evaluate(pipe: Any, judge: Any, dataset: Dataset, sheet: Path, sources: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The report; the drawings of unseen prompts go to the picture file `sheet`.
 
     `sources` are the sets that the model was trained on: held-out drawings of others are judged in the gallery only.
     """
@@ -46,9 +45,8 @@ def evaluate(pipe: Any, judge: Any, dataset: Dataset, target: Path, sources: tup
     began = time.monotonic()
     pipe(unseen[0], generator=torch.Generator().manual_seed(SEED), output_type="np")
     seconds = time.monotonic() - began
-    target.mkdir(parents=True, exist_ok=True)
-    write_sheet(pipe, own, target / "sheet.png")
-    report = {
+    write_sheet(pipe, own, sheet)
+    return {
         "held_out_drawings": len(held),
         "captions": len(captions),
         "real_top_1_and_5": retrieval(real, captions, right),
@@ -62,8 +60,6 @@ def evaluate(pipe: Any, judge: Any, dataset: Dataset, target: Path, sources: tup
         "machine": platform.machine(),
         "versions": {name: version(name) for name in PACKAGES},
     }
-    (target / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return report
 
 
 def unseen_prompts(dataset: Dataset) -> list[str]:

@@ -91,7 +91,9 @@ def embed(judge: Any, pictures: Any) -> np.ndarray:
     return vectors
 
 
-def retrieval(vectors: np.ndarray, captions: np.ndarray, right: np.ndarray, ranks: tuple[int, ...] = (1, 5)) -> list[float]:
+def retrieval(
+    vectors: np.ndarray, captions: np.ndarray, right: np.ndarray, ranks: tuple[int, ...] = (1, 5)
+) -> list[float]:
     """Which part of `vectors` has its caption, row `right` of `captions`, among the nearest 1, 5, …"""
     likeness = vectors @ captions.T
     own = likeness[np.arange(len(vectors)), right][:, None]

@@ -80,7 +80,11 @@ def fetch(folder: Path) -> None:
     }.items():
         if not (folder / name).exists():
             told = subprocess.run(
-                ["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True, capture_output=True, text=True
+                ["npm", "pack", "--silent", f"{package}@{version}"],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+                text=True,
             )
             _unpack(folder / told.stdout.split()[-1], folder / name)
     if not (folder / "clip-art").exists():
@@ -131,7 +135,11 @@ def clip_art_drawings(folder: Path) -> Iterator[Drawing]:
     french = {en: fr for en, fr, _, _ in emoji_labels(folder).values() if fr}
     seen: Counter[str] = Counter()
     for path in sorted((folder / "clip-art").rglob("*.svg*")):
-        if path.is_symlink() or path.stat().st_size > MOST_SVG_BYTES or _NOT_CLIP_ART.search(str(path.relative_to(folder))):
+        if (
+            path.is_symlink()
+            or path.stat().st_size > MOST_SVG_BYTES
+            or _NOT_CLIP_ART.search(str(path.relative_to(folder)))
+        ):
             continue
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".svgz" else path.read_bytes()
         try:

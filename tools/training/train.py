@@ -120,7 +120,11 @@ def train(
         done = _part_done(run.step - first, steps, time.monotonic() - began, minutes)
         if done >= 1:
             break
-        rate = run.recipe.learning_rate * min(1.0, (run.step - run.fresh_at + 1) / run.recipe.warm_steps) * (1 - done if cool else 1)
+        rate = (
+            run.recipe.learning_rate
+            * min(1.0, (run.step - run.fresh_at + 1) / run.recipe.warm_steps)
+            * (1 - done if cool else 1)
+        )
         for group in run.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -177,4 +181,5 @@ def _follow(run: Run) -> None:
     import torch
 
     part = 1 - min(run.recipe.average, (1 + run.step) / (10 + run.step))
-    torch._foreach_lerp_(list(run.average.parameters()), list(run.network.parameters()), part)
+    with torch.no_grad():
+        torch._foreach_lerp_(list(run.average.parameters()), list(run.network.parameters()), part)

@@ -37,7 +37,7 @@ class TextStates:
 
     def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(states, meaning): float16, (n, 16, 384) with zeros behind the last token, and (n, 384) of unit length."""
-        encodings = self._tokenizer.encode_batch([text.lower() for text in texts])
+        encodings = self._tokenizer.encode_batch(list(texts))
         width = self._session.get_outputs()[0].shape[1]
         states = np.zeros((len(texts), TOKENS, width), dtype=np.float16)
         meaning = np.zeros((len(texts), width), dtype=np.float16)
@@ -55,6 +55,9 @@ class TextStates:
             meaning[rows] = pooled
         return states, meaning
 
-    def count(self, text: str) -> int:
-        """Tokens of `text` that are read, its two marks included."""
-        return len(self._tokenizer.encode(text.lower()).ids)
+    def unread(self, text: str) -> str:
+        """The end of `text` that lies behind the last token read; empty where all of it is read."""
+        self._tokenizer.no_truncation()
+        spans = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        self._tokenizer.enable_truncation(TOKENS)
+        return text[spans[TOKENS - 2][0] :] if len(spans) > TOKENS - 2 else ""
