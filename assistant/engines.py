@@ -38,8 +38,8 @@ TASKS: dict[str, Task] = {
     "voice": "voice",
 }
 NO_PICTURES = (
-    "Set ASSISTANT_IMAGE=diffusers:<folder or hub id of a pipeline>, such as diffusers:stabilityai/sd-turbo, "
-    "or ASSISTANT_IMAGE=openai:gpt-image-1."
+    f"Set ASSISTANT_IMAGE={starter_picture.MODEL_ID} for icons and simple drawings, diffusers:<folder or hub id of a pipeline>, "
+    "such as diffusers:stabilityai/sd-turbo, for photographs too, or ASSISTANT_IMAGE=openai:gpt-image-1."
 )
 STARTER_VOICE = "piper:en_US-joe-medium"
 NO_VOICE = "Run `make voice` for a voice of this machine, or set ASSISTANT_VOICE=openai:gpt-4o-mini-tts."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from assistant.app_errors import in_language
 from tools.engines import starter_picture
 from tools.engines.base import EngineOptions, GeneratedImage, ImageRequest
 from tools.engines.device import DeviceArbiter
@@ -81,6 +83,20 @@ async def test_a_wide_picture_shows_the_square_drawing_on_white(engine: StarterP
 async def test_what_cannot_be_drawn_is_refused(engine: StarterPictures, request_: ImageRequest, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):
         await draw(engine, request_)
+
+
+async def test_what_the_page_says_of_it_is_french_on_a_french_page(engine: StarterPictures, tmp_path: Path) -> None:
+    told = [(await draw(engine, ImageRequest("a fox " * 12 + "zebra"))).warning]
+    for request in (ImageRequest(" "), ImageRequest("a fox", image=Path("a.png"))):
+        with pytest.raises(BadInput) as refused:
+            await draw(engine, request)
+        told.append(f"{refused.value.message} {refused.value.remedy}")
+    with pytest.raises(ModelNotFound) as missing:
+        load_image("drawings", EngineOptions(tmp_path, DeviceArbiter()), tmp_path)
+    told.append(f"{missing.value.message} {missing.value.remedy}")
+    french = [in_language(line, "fr") for line in told]
+    assert all(re.search(r"[éèà]", line) for line in french)
+    assert not any(re.search(r"\b(the|not)\b", line, re.IGNORECASE) for line in french)
 
 
 async def test_the_end_of_a_long_prompt_is_told(engine: StarterPictures) -> None:

@@ -51,7 +51,7 @@ def train_upscaler(
         optimizer.zero_grad(set_to_none=True)
         error.backward()
         optimizer.step()
-        errors.append(float(error))
+        errors.append(error.item())
         if time.monotonic() - said > 30:
             said = time.monotonic()
             report(f"upscaler {len(errors)} steps  error {sum(errors[-50:]) / len(errors[-50:]):.4f}")

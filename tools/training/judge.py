@@ -23,14 +23,14 @@ def new_judge(width: int = 32, meaning: int = 384) -> Any:
     from torch import nn
 
     torch.manual_seed(SEED)
-    layers: list[Any] = []
+    layers: list[Any] = [nn.AvgPool2d(2)]
     channels = 3
-    for times in (1, 2, 4, 6):
+    for times in (1, 3, 6):
         layers += [
             nn.Conv2d(channels, width * times, 3, stride=2, padding=1),
             nn.BatchNorm2d(width * times),
             nn.GELU(),
-            nn.Conv2d(width * times, width * times, 3, padding=1, groups=4),
+            nn.Conv2d(width * times, width * times, 3, padding=1),
             nn.BatchNorm2d(width * times),
             nn.GELU(),
         ]
@@ -73,7 +73,7 @@ def train_judge(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
         if time.monotonic() - said > 30:
             said = time.monotonic()
             report(f"judge {len(losses)} steps  loss {sum(losses[-50:]) / len(losses[-50:]):.3f}")

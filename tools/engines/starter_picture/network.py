@@ -50,7 +50,9 @@ class PictureNetwork(nn.Module):  # type: ignore[misc]
     def forward(self, noisy: Any, sigma: Any, words: Any, meaning: Any) -> Any:
         """`noisy` (n, 3, side, side), white 1 and black -1, of which the fraction `sigma` (n,) is noise; `words`
         (n, text_tokens or more, text_width), zeros where there is none; `meaning` (n, text_width). Returns (n, 3, side, side)."""
-        condition = functional.silu(self.time(_waves(sigma).to(noisy.dtype)) + self.meaning(meaning))
+        # Of unit length, the meaning would be drowned by the time, and the words hardly heard.
+        heard = self.meaning(meaning * math.sqrt(meaning.shape[1]))
+        condition = functional.silu(self.time(_waves(sigma).to(noisy.dtype)) + heard)
         told = self.read(words[:, : len(self.word_places)]) + self.word_places
         x = torch.cat([told, self.embed(_to_patches(noisy, self.patch)) + self.places], dim=1)
         shared = self.modulation(condition).view(len(x), 1, 6, -1)
