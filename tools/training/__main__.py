@@ -113,9 +113,16 @@ def _upscaler(asked: argparse.Namespace) -> None:
     device = _device(asked)
     torch.manual_seed(SEED)
     upscaler = UpscalerNetwork(**UPSCALERS[asked.size]).to(device)
-    average = checkpoint.load(_trained(asked), device).average
-    minutes = asked.minutes or 5.0
-    train_upscaler(average, upscaler, load(asked.work / "drawings.xz"), _text(asked), minutes=minutes, report=_say)
+    run = checkpoint.load(_trained(asked), device)
+    train_upscaler(
+        run.average,
+        upscaler,
+        load(asked.work / "drawings.xz"),
+        _text(asked),
+        minutes=asked.minutes or 5.0,
+        sources=run.recipe.sources,
+        report=_say,
+    )
     save_file(upscaler.state_dict(), asked.work / "upscaler.safetensors", {"size": asked.size})
 
 

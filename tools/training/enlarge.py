@@ -6,7 +6,7 @@ Its input is the transformer's one-step guess from a noisy drawing, so that it l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tools.engines.starter_picture.text import TextStates
@@ -26,15 +26,18 @@ def train_upscaler(
     text: TextStates,
     *,
     minutes: float,
+    sources: Sequence[str] = (),
     report: Callable[[str], None] = print,
 ) -> float:
-    """Trains `upscaler` in place, the learning rate falling to nothing; returns the mean error of the last part, of 0 to 2."""
+    """On drawings of `sources`, those that `network` has learned (empty: all). Trains `upscaler` in place, the learning rate falling to nothing; returns the mean error of the last part, of 0 to 2."""
     import torch
 
     device = next(upscaler.parameters()).device
-    small = torch.from_numpy(dataset.pictures[dataset.large_rows]).permute(0, 3, 1, 2).to(device)
-    large = torch.from_numpy(dataset.large).permute(0, 3, 1, 2).to(device)
-    states, meaning = text.encode([dataset.rows[i].captions[0] for i in dataset.large_rows])
+    known = [k for k, i in enumerate(dataset.large_rows) if not sources or dataset.rows[i].source in sources]
+    chosen = dataset.large_rows[known]
+    small = torch.from_numpy(dataset.pictures[chosen]).permute(0, 3, 1, 2).to(device)
+    large = torch.from_numpy(dataset.large[known]).permute(0, 3, 1, 2).to(device)
+    states, meaning = text.encode([dataset.rows[i].captions[0] for i in chosen])
     words, meanings = torch.from_numpy(states).to(device), torch.from_numpy(meaning).to(device)
     optimizer = torch.optim.Adam(upscaler.parameters(), lr=LEARNING_RATE)
     chance = torch.Generator(device).manual_seed(SEED)

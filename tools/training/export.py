@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 CARD = Path(__file__).with_name("card.md")
 SHARD = "15MB"
-SHIFT = 1.0
+SHIFT = 8.0
+"""More of the few steps where it is decided what is drawn: in thick noise."""
 
 
 def export(run: Run, upscaler: Any, target: Path) -> None:

@@ -11,6 +11,8 @@ SIZES: dict[str, Recipe] = {
         sources=("fluent-flat",),
         batch=64,
         average=0.999,
+        sigma_mean=2.5,
+        sigma_spread=1.5,
         network={"patch": 64, "width": 320, "depth": 6, "heads": 5, "text_tokens": 0},
     ),
     "gpu": Recipe(

@@ -19,13 +19,15 @@ from tools.training import checkpoint
 from tools.training.dataset import Dataset
 
 LEAST_SIGMA = 0.05
-SIGMA_MEAN, SIGMA_SPREAD = 0.8, 0.8
-"""Logit-normal noise levels, more of them noisy than clean (Li and He, 2025, whose t is 1 - sigma)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a training run gives, besides the drawings. Minutes are not part of it."""
+    """Everything that decides what a training run gives, besides the drawings. Minutes are not part of it.
+
+    Noise levels are logit-normal (Li and He, 2025, whose t is 1 - sigma). Of few drawings each is known again through thick noise,
+    and the words go unheard, unless much of the training is nearly all noise: then `sigma_mean` is high.
+    """
 
     seed: int = 7
     sources: tuple[str, ...] = ()
@@ -34,6 +36,8 @@ class Recipe:
     warm_steps: int = 200
     average: float = 0.9995
     drop_text: float = 0.1
+    sigma_mean: float = 1.5
+    sigma_spread: float = 1.2
     network: dict[str, int] = field(default_factory=dict)
 
 
@@ -162,7 +166,7 @@ def loss_of(network: Any, material: Material, recipe: Recipe, step: int) -> Any:
     kept = (torch.rand(n, generator=chance, device=device) >= recipe.drop_text).float()
     clean = material.pictures[rows].float() / 127.5 - 1
     normal = torch.randn(n, generator=chance, device=device)
-    sigma = torch.sigmoid(normal * SIGMA_SPREAD + SIGMA_MEAN)
+    sigma = torch.sigmoid(normal * recipe.sigma_spread + recipe.sigma_mean)
     noise = torch.randn(clean.shape, generator=chance, device=device)
     level = sigma[:, None, None, None]
     noisy = (1 - level) * clean + level * noise
