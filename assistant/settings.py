@@ -59,7 +59,9 @@ class Speech:
 
 @dataclass(frozen=True)
 class Image:
-    model: str | None = _help(None, "draws pictures; a folder or hub id of a diffusers pipeline, or a hosted model")
+    model: str | None = _help(
+        None, "draws pictures; starter:drawings, a folder or hub id of a diffusers pipeline, or a hosted model"
+    )
     device: Device = _help("auto", "auto, cpu or cuda")
     base_url: str | None = _help(None, "address of an OpenAI-compatible server")
     steps: int | None = _help(None, "sampling steps; unset takes the model's own")
