@@ -9,7 +9,10 @@ import logging
 import re
 import shutil
 import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,12 +23,13 @@ from starlette.requests import ClientDisconnect
 from assistant.app_config import knowledge_texts
 from assistant.app_errors import told
 from assistant.app_knowledge import OwnShelf
-from assistant.app_knowledge_web import READING, act_on_reading, readings
+from assistant.app_results import leaves_out, what_became
 from assistant.app_routes import language_of
 from assistant.app_state import page
 from assistant.shelf import SHARED, NotYours, Shelf
+from assistant.sources import read_elsewhere
 from knowledge.jobs import Job
-from knowledge.knowledge_base import KnowledgeError
+from knowledge.knowledge_base import KnowledgeError, Result
 from tools.engines.errors import EngineError
 
 INCOMING = "incoming"
@@ -86,7 +90,7 @@ async def _enqueue(shelf: Shelf, path: Path, collection: str, wanted: str, langu
             shelf.knowledge.enqueue, [path], collection=collection, names=[name], keep_files=keep
         )
     start_reading()
-    return [_plain(job, True, language) for job in jobs]
+    return [plain(job, True, language) for job in jobs]
 
 
 async def _receive(request: Request, path: Path) -> None:
@@ -125,12 +129,20 @@ async def jobs(request: Request, shelf: OwnShelf, since: str | None = None) -> d
     """What is on its way or has failed; with `since`, the `now` of an earlier answer, whatever changed after it."""
     listed = await asyncio.to_thread(shelf.knowledge.jobs, shelf.collections, since=since)
     owners = await shelf.sharers()
-    shown = [job for job in listed if since or job.state in WANTED_STATES or _leaves_out(job)]
+    shown = [job for job in listed if since or job.state in WANTED_STATES or "left out" in job.message]
     language = language_of(request)
-    rows = [_plain(job, shelf.owns(job.collection, job.source, owners), language) for job in shown]
-    rows += readings(shelf, since, language)
-    newest = [job.changed for job in listed] + [row["changed"] for row in rows]
+    rows = [
+        plain(
+            job, shelf.owns(job.collection, job.source, owners), language, await asyncio.to_thread(_results, shelf, job)
+        )
+        for job in shown
+    ]
+    newest = [job.changed for job in listed]
     return {"jobs": rows, "now": _a_little_before(max(newest)) if newest else since}
+
+
+def _results(shelf: Shelf, job: Job) -> list[Result]:
+    return shelf.knowledge.results(job.id) if job.state == "done" and "://" in job.path else []
 
 
 def _a_little_before(moment: str) -> str:
@@ -143,15 +155,12 @@ async def act_on(act: Act, shelf: OwnShelf, chosen: Chosen) -> dict[str, int]:
     """Raises: NotYours where one of the jobs is somebody else's; then nothing happens."""
     known = {job.id: job for job in await asyncio.to_thread(shelf.knowledge.jobs, shelf.collections)}
     owners = await shelf.sharers()
-    ids = [job_id for job_id in chosen.ids if not job_id.startswith(READING)]
-    for job_id in ids:
+    for job_id in chosen.ids:
         job = known.get(job_id)
         if job is None or not shelf.owns(job.collection, job.source, owners):
             raise NotYours("There is no such file in the queue.", "Load the page again.")
-    for job_id in ids:
+    for job_id in chosen.ids:
         await _act(act, shelf, known[job_id])
-    for reading in set(chosen.ids) - set(ids):
-        act_on_reading(act, shelf, reading)
     start_reading()
     return {"done": len(chosen.ids)}
 
@@ -166,12 +175,9 @@ async def _act(act: Act, shelf: Shelf, job: Job) -> None:
             await shelf.knowledge.cancel(job.id)
 
 
-def _leaves_out(job: Job) -> bool:
-    """Whether an archive was read without some of its files; its message names them."""
-    return job.state == "done" and "left out" in job.message
-
-
-def _plain(job: Job, theirs: bool, language: str) -> dict[str, Any]:
+def plain(job: Job, theirs: bool, language: str, results: Sequence[Result] = ()) -> dict[str, Any]:
+    """A job as the page shows it. `leaves_out`: it is done, and its message says what was not read."""
+    message = told(job.message, job.remedy, language) or what_became(results, language)
     return {
         "id": job.id,
         "source": job.source,
@@ -184,8 +190,8 @@ def _plain(job: Job, theirs: bool, language: str) -> dict[str, Any]:
         "pages_done": job.pages_done,
         "pages": job.pages,
         "changed": job.changed,
-        "leaves_out": _leaves_out(job),
-        "message": told(job.message, job.remedy, language),
+        "leaves_out": job.state == "done" and ("left out" in job.message or leaves_out(results)),
+        "message": message,
     }
 
 
@@ -219,6 +225,20 @@ async def stop_reading() -> None:
 
 async def _read() -> None:
     try:
-        await page().assistant.knowledge().run_jobs()
+        here, knowledge = page(), page().assistant.knowledge()
+        knowledge.read_elsewhere = partial(read_elsewhere, here.settings, knowledge, claims)
+        await knowledge.run_jobs()
     except (KnowledgeError, EngineError) as error:
         log.warning("the queue is not worked off: %s", error)
+
+
+@asynccontextmanager
+async def claims(by: str, collection: str, source: str) -> AsyncIterator[None]:
+    """What a job of a person brings becomes theirs. Raises: NotYours."""
+    if not by:
+        yield
+        return
+    here = page()
+    shelf = Shelf(here.assistant.knowledge(), here.owners, by, not here.settings.login)
+    async with shelf.claimed(collection, source, exactly=True):
+        yield

@@ -14,6 +14,7 @@ from assistant.history import History, sqlite_url
 from assistant.recordings import read_recording
 from assistant.router import Router
 from assistant.settings import Settings, SettingsError
+from assistant.sources import operators, read_elsewhere
 from knowledge.knowledge_base import KnowledgeBase
 from tools.context import Tool, ToolName
 from tools.engines.base import Embedder
@@ -62,6 +63,7 @@ def knowledge_of(settings: Settings, engines: Engines) -> Callable[[], Knowledge
         base.embed_behind = partial(_embed_behind, embedder)
         base.give_way = partial(engines.arbiter.busy_besides, embedder.name)
         base.readers.append(partial(read_recording, settings, engines, base))
+        base.read_elsewhere = partial(read_elsewhere, settings, base, operators)
         return base
 
     return open_knowledge

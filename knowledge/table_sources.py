@@ -55,7 +55,7 @@ class TableSources:
         Raises: KnowledgeError.
         """
         database = self._open(address)
-        options = {"url": database.template, "name": selection.name, "query": selection.query}
+        options = {"url": database.to_keep(), "name": selection.name, "query": selection.query}
         name = (f"{database.safe}#{selection.name}", collection)
         fresh = all((origin.address, origin.collection) != name for origin in self._origins.all())
         origin = self._origins.put("database", *name, options)
