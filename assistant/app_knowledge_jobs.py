@@ -142,7 +142,7 @@ async def jobs(request: Request, shelf: OwnShelf, since: str | None = None) -> d
 
 
 def _results(shelf: Shelf, job: Job) -> list[Result]:
-    return shelf.knowledge.results(job.id) if job.state == "done" and "://" in job.path else []
+    return shelf.knowledge.results(job.id) if job.state == "done" and "://" in job.source else []
 
 
 def _a_little_before(moment: str) -> str:
