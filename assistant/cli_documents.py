@@ -146,7 +146,7 @@ def failed_source(place: str, collection: str, why: str) -> Source:
 
 async def sources(settings: Settings, json_lines: bool) -> int:
     async with _knowledge(settings) as knowledge:
-        every, tags = _kept(knowledge), knowledge.all_tags()
+        every, tags = kept_for_good(knowledge), knowledge.all_tags()
     if json_lines:
         for source in every:
             theirs = tags.get((source.collection, source.source), [])
@@ -158,7 +158,7 @@ async def sources(settings: Settings, json_lines: bool) -> int:
     return DONE
 
 
-def _kept(knowledge: KnowledgeBase) -> list[Source]:
+def kept_for_good(knowledge: KnowledgeBase) -> list[Source]:
     """What is in the knowledge base for good: files that were only dropped into a chat belong to their thread."""
     return [source for source in knowledge.sources() if not source.collection.startswith("thread-")]
 
@@ -167,7 +167,7 @@ async def forget(settings: Settings, source: str, collection: str | None, json_l
     """Raises: CallerError when there is no such source, or several people have one of this name."""
     async with _knowledge(settings) as knowledge:
         names = {source, str(Path(source).expanduser().absolute())}
-        every = _kept(knowledge)
+        every = kept_for_good(knowledge)
         found = [s for s in every if s.source in names and collection in (None, s.collection)]
         if not found:
             raise CallerError(f"There is no source {source}. {_suggestion(source, every)}")

@@ -32,6 +32,7 @@ from tools.engines.errors import EngineError
 Claims = Callable[[str, str, str], contextlib.AbstractAsyncContextManager[object]]
 """Given person, collection and source: the document becomes theirs while it is put in, unless it is somebody else's."""
 Tell = Callable[[Result], None]
+SHARED = "shared"
 KEPT = "What was read before is kept."
 
 
@@ -168,9 +169,9 @@ async def _index(
 
 
 @contextlib.asynccontextmanager
-async def operators(by: str, _collection: str, source: str) -> AsyncIterator[None]:
-    """Where no page runs: what the operator adds is nobody's. Raises: KnowledgeError for what a person added."""
-    if by:
+async def operators(by: str, collection: str, source: str) -> AsyncIterator[None]:
+    """Where no page runs: what the operator adds is nobody's. Raises: KnowledgeError for what a person shared."""
+    if by and collection == SHARED:
         raise KnowledgeError(f"{source} was added in the page by {by}.", "Start the page, which goes on with it.")
     yield
 

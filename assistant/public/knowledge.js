@@ -5,6 +5,7 @@ import { enqueued, onChange, start } from "./knowledge_queue.js";
 const ROWS = 100;
 const TYPING_MS = 250;
 const SETTLE_MS = 1000; // what changes while files are read is listed no more often
+const QUIET_MS = 3000; // after so long without news the language of the documents is looked at
 const view = { q: "", collection: "", sort: "added", down: true, start: 0 };
 
 // The list
@@ -274,9 +275,12 @@ byId("forget").addEventListener("click", async () => {
 });
 
 let pending = 0;
+let hinting = 0;
 onChange(() => {
+  clearTimeout(hinting);
+  hinting = setTimeout(hint, QUIET_MS);
   if (pending) return;
-  pending = setTimeout(() => { pending = 0; list(); hint(); }, SETTLE_MS);
+  pending = setTimeout(() => { pending = 0; list(); }, SETTLE_MS);
 });
 
 byId("query").value = new URLSearchParams(location.search).get("q") || "";

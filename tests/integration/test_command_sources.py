@@ -131,6 +131,7 @@ def test_a_table_and_a_query_are_read_in_and_read_anew(assistant: Command, shop,
         ),
         (["refresh", "https://example.org"], "Nothing came from"),
         (["forget", "https://example.org", "--site"], "Nothing came from"),
+        (["jobs", "--cancel", "none"], "There is no job none"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(assistant: Command, shop, arguments: list[str], words: str) -> None:
@@ -171,3 +172,14 @@ def test_what_is_gone_from_a_folder_is_named_and_stays(assistant: Command, tmp_p
     (tmp_path / "papers" / "a.txt").unlink()
     assert "No longer in papers, but kept: papers/a.txt. `assistant forget`" in assistant("ingest", "papers")[2]
     assert len(assistant("sources")[1]) == 2
+
+
+def test_the_queue_is_listed_and_obeys(assistant: Command, web: WebServer) -> None:
+    assistant("ingest", f"{web.url}/none")
+    (job,) = assistant("jobs")[1]
+    assert (job["source"], job["state"]) == (f"{web.url}/none", "failed") and "404" in job["message"]
+    (waiting,) = assistant("jobs", "--resume", job["id"])[1]
+    assert waiting["state"] == "waiting"
+    assert [line["state"] for line in assistant("jobs", "--pause", job["id"])[1]] == ["paused"]
+    assert assistant("jobs", "--cancel", job["id"])[1] == []
+    assert [line["state"] for line in assistant("jobs", "--all")[1]] == ["cancelled"]
