@@ -27,11 +27,11 @@ from knowledge.sql import Database, Selection
 from knowledge.table_sources import TableSources
 from knowledge.web import SiteLimits
 from knowledge.web_sources import IndexFile, WebSources
+from knowledge.worker import Tell
 from tools.engines.errors import EngineError
 
 Claims = Callable[[str, str, str], contextlib.AbstractAsyncContextManager[object]]
 """Given person, collection and source: the document becomes theirs while it is put in, unless it is somebody else's."""
-Tell = Callable[[Result], None]
 SHARED = "shared"
 KEPT = "What was read before is kept."
 
@@ -124,15 +124,15 @@ async def read_elsewhere(
 async def _web(sources: Sources, _base: KnowledgeBase, ingest: Ingest, wanted: Elsewhere, tell: Tell) -> None:
     if wanted.kind == "page":
         synced = await sources.web.add_page(wanted.address, ingest.collection)
-        tell(Result(synced.source, synced.outcome, synced.why))
+        await tell(Result(synced.source, synced.outcome, synced.why))
         return
     read = 0
     limits = SiteLimits(**wanted.options)
     async with contextlib.aclosing(sources.web.add_site(wanted.address, ingest.collection, limits)) as pages:
         async for synced in pages:
-            tell(Result(synced.source, synced.outcome, synced.why))
+            await tell(Result(synced.source, synced.outcome, synced.why))
             read += synced.document is not None
-            ingest.tell(Step(0.0, f"Reading {ingest.name}", read))
+            await asyncio.to_thread(ingest.tell, Step(0.0, f"Reading {ingest.name}", read))
 
 
 async def _table(sources: Sources, base: KnowledgeBase, ingest: Ingest, wanted: Elsewhere, tell: Tell) -> None:
@@ -144,7 +144,7 @@ async def _table(sources: Sources, base: KnowledgeBase, ingest: Ingest, wanted: 
 
     source, changes = await sources.tables.add(wanted.address, selection, ingest.collection, step, ingest.stop)
     outcome: Outcome = "new" if former is None else "changed" if changes.any else "unchanged"
-    tell(Result(source.source, outcome, rows=asdict(changes)))
+    await tell(Result(source.source, outcome, rows=asdict(changes)))
 
 
 async def _index(

@@ -29,7 +29,7 @@ from knowledge.repair import Finding
 from knowledge.retrieval import Question
 from knowledge.tags import all_tags, set_tags, tags_of
 from knowledge.weights import Weights, write_weights
-from knowledge.worker import ReadElsewhere, Worker, let_go, sweep_waiting
+from knowledge.worker import ReadElsewhere, Tell, Worker, let_go, sweep_waiting
 
 __all__ = [
     "HANDBOOK",
@@ -427,7 +427,7 @@ class KnowledgeBase:
         if self._worker is not None:
             self._worker.wake()
 
-    async def _read_elsewhere(self, ingest: Ingest, wanted: Elsewhere, tell: Callable[[Result], None]) -> None:
+    async def _read_elsewhere(self, ingest: Ingest, wanted: Elsewhere, tell: Tell) -> None:
         async with self._turn("elsewhere", ingest.collection, ingest.source):
             await self.read_elsewhere(ingest, wanted, tell)
 
@@ -532,7 +532,7 @@ class KnowledgeBase:
         await self._nobody_asks.wait()
 
 
-async def _nothing_elsewhere(ingest: Ingest, _wanted: Elsewhere, _tell: Callable[[Result], None]) -> None:
+async def _nothing_elsewhere(ingest: Ingest, _wanted: Elsewhere, _tell: Tell) -> None:
     raise RuntimeError(f"{ingest.source} is not read by this process")
 
 

@@ -31,7 +31,8 @@ RETRY_S = 2.0
 
 TakeIn = Callable[[Ingest, Path | None], Awaitable[Source]]
 """Reads a file in and keeps it in a folder, or leaves it where it is."""
-ReadElsewhere = Callable[[Ingest, Elsewhere, Callable[[Result], None]], Coroutine[Any, Any, None]]
+Tell = Callable[[Result], Awaitable[None]]
+ReadElsewhere = Callable[[Ingest, Elsewhere, Tell], Coroutine[Any, Any, None]]
 """Reads in what is no file, and tells what became of each document. Raises: KnowledgeError."""
 Forget = Callable[[str, str, Path | None], Awaitable[None]]
 """Takes a document out of its collection, given its name, that, and where its file was kept."""
@@ -134,9 +135,11 @@ class Worker:
                 await self._settle(job, "done")
                 return
             if (unfolded := await to_the_end(unfold, job, self._index.folder / UNPACKED, stop)) is not None:
+                ingest.check_stop()
+                # Before the job is done: what a kill interrupts is done again.
+                await self._forget_vanished(job, unfolded)
                 if not await asyncio.to_thread(self._jobs.unfold, job, unfolded.jobs, unfolded.message):
                     raise Stopped(f"Unpacking {job.title} was stopped.", "Add it again when you like.")
-                await self._forget_vanished(job, unfolded)
                 self._let_go(job)
                 return
             await self._take_in(ingest, Path(job.keep) if job.keep else None)
@@ -165,7 +168,10 @@ class Worker:
             ingest.check_stop()
         await task
 
-    def _note(self, job: Job, result: Result) -> None:
+    async def _note(self, job: Job, result: Result) -> None:
+        await to_the_end(self._write_result, job, result)
+
+    def _write_result(self, job: Job, result: Result) -> None:
         with self._index.database.writing() as db:
             put_result(db, job.id, result)
 
