@@ -13,6 +13,7 @@ from assistant.history import History, sqlite_url
 from assistant.recordings import read_recording
 from assistant.router import Router
 from assistant.settings import Settings, SettingsError
+from assistant.sources import operators, read_elsewhere
 from knowledge.knowledge_base import KnowledgeBase
 from tools.context import Tool, ToolName
 from tools.generate_image import generate_image
@@ -61,6 +62,7 @@ def knowledge_of(settings: Settings, engines: Engines) -> Callable[[], Knowledge
         base.embedders.open_former = partial(former_embedding, engines)
         base.embedders.give_way = lambda: engines.arbiter.busy_besides(*base.embedders.names())
         base.readers.append(partial(read_recording, settings, engines, base))
+        base.read_elsewhere = partial(read_elsewhere, settings, base, operators)
         return base
 
     return open_knowledge

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from assistant.cli_output import Meter, note
@@ -30,9 +30,14 @@ async def working(knowledge: KnowledgeBase) -> AsyncIterator[None]:
 
 
 async def finished(
-    knowledge: KnowledgeBase, batches: Sequence[str], *, give_up: bool = True
+    knowledge: KnowledgeBase,
+    batches: Sequence[str],
+    look: Callable[[Job], None] = lambda _job: None,
+    *,
+    give_up: bool = True,
 ) -> AsyncGenerator[Job, None]:
-    """Each job of these and what was found in them, in order, once it has ended. Broken off, those left are given up, or left.
+    """Each job of these and what was found in them, in order, once it has ended; at the first that has not, `look` is called now
+    and then. Broken off, those left are given up, or left.
 
     Raises: KnowledgeError where another process writes and leaves the queue alone.
     """
@@ -51,6 +56,8 @@ async def finished(
             if told == len(in_order):
                 return
             said.check()
+            meter.clear()
+            look(in_order[told])
             _show(meter, in_order)
             await asyncio.sleep(POLL_S)
     except (asyncio.CancelledError, KnowledgeError):

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from knowledge import lexical, tags, vector_sets
+from knowledge import elsewhere, lexical, tags, vector_sets
 from knowledge.documents import Chunk, KnowledgeError, Page, Skipped, Source, SourceState
 from knowledge.scripts import marks, run_script
 from knowledge.vector_sets import VectorSets, check_serving, read_sets
@@ -501,7 +501,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         _bring_up_to_date(connection)
-        connection.executescript(tags.SCHEMA)
+        connection.executescript(f"{tags.SCHEMA} {elsewhere.SCHEMA}")
         lexical.bring_up_to_date(connection)
         return connection, False
     except (OSError, sqlite3.OperationalError) as error:

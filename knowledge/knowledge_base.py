@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 
 from knowledge import kept_files
 from knowledge.documents import Chunk, KnowledgeError, Page, Passage, Skipped, Source, SourceState
+from knowledge.elsewhere import Elsewhere, Ended, Result, last_ended, results_of
 from knowledge.embedders import Embed, Embedders, Embedding
 from knowledge.exporting import export
 from knowledge.filters import Filter
@@ -26,12 +27,13 @@ from knowledge.lock import Writer
 from knowledge.reembedding import Reembedding, begin, is_behind, reembedding_of
 from knowledge.repair import Finding
 from knowledge.retrieval import Question
-from knowledge.tags import set_tags, tags_of
+from knowledge.tags import all_tags, set_tags, tags_of
 from knowledge.weights import Weights, write_weights
-from knowledge.worker import Worker, let_go, sweep_waiting
+from knowledge.worker import ReadElsewhere, Tell, Worker, let_go, sweep_waiting
 
 __all__ = [
     "HANDBOOK",
+    "Elsewhere",
     "Embed",
     "Embedding",
     "Filter",
@@ -45,6 +47,7 @@ __all__ = [
     "KnowledgeError",
     "Passage",
     "Reembedding",
+    "Result",
     "Skipped",
     "Source",
     "SourceState",
@@ -93,6 +96,8 @@ class KnowledgeBase:
         self._jobs = Jobs(self._index.database)
         self._worker: Worker | None = None
         self.readers: list[Reader] = []
+        self.read_elsewhere: ReadElsewhere = _nothing_elsewhere
+        """Reads web pages and databases in, which needs to know what may be fetched."""
 
     async def add(
         self,
@@ -171,6 +176,34 @@ class KnowledgeBase:
             self._worker.wake()
         return jobs
 
+    def enqueue_elsewhere(self, wanted: Elsewhere, *, source: str, title: str, collection: str = "shared") -> Job:
+        """Put a web page, a site or a table in the queue, to be read in or anew; the same twice waits once.
+
+        Raises: KnowledgeError (read-only or full disk).
+        """
+        job = self._jobs.add_elsewhere(new_job(Path(source), source, title, collection), wanted)
+        if self._worker is not None:
+            self._worker.wake()
+        return job
+
+    def results(self, job_id: str) -> list[Result]:
+        """What became of the documents of such a job so far, in the order in which they came."""
+        with self._index.database.reading() as db:
+            return results_of(db, job_id)
+
+    def last_ended(self, collections: Sequence[str]) -> dict[tuple[str, str], Ended]:
+        """How the newest such job ended, by collection and source."""
+        with self._index.database.reading() as db:
+            return last_ended(db, collections)
+
+    async def read_in(self, ingest: Ingest) -> Source:
+        """The same as `add` by whichever reader the file is for, such as a recording. Raises: KnowledgeError."""
+        try:
+            return await self._read(ingest)
+        except BaseException:
+            await self._give_up(ingest)
+            raise
+
     def jobs(self, collections: Sequence[str] | None = None, *, since: str | None = None) -> list[Job]:
         """All jobs in the order in which they came, finished ones too; with `since`, those with `changed` at or after it."""
         return self._jobs.listed(collections, since)
@@ -197,7 +230,9 @@ class KnowledgeBase:
     async def run_jobs(self) -> None:
         """Work the jobs off until cancelled; also those that a dead process left. Call it once in a process; where another one
         writes, this one stands by and takes over when that one ends."""
-        self._worker = Worker(self._index, self._jobs, self._read_in, self.embedders.anew)
+        self._worker = Worker(
+            self._index, self._jobs, self._read_in, self._read_elsewhere, self._forget_file, self.embedders.anew
+        )
         try:
             await self._worker.run()
         finally:
@@ -302,6 +337,11 @@ class KnowledgeBase:
     def tags(self, source: str, *, collection: str = "shared") -> list[str]:
         with self._index.database.reading() as db:
             return tags_of(db, collection, source)
+
+    def all_tags(self) -> dict[tuple[str, str], list[str]]:
+        """Those of every document that has some, by collection and source."""
+        with self._index.database.reading() as db:
+            return all_tags(db)
 
     async def passages(self, source: str, *, collection: str) -> list[Passage]:
         """All passages of a document, in its own order; none where it is not there."""
@@ -413,6 +453,18 @@ class KnowledgeBase:
         if self._worker is not None:
             self._worker.wake()
 
+    async def _read_elsewhere(self, ingest: Ingest, wanted: Elsewhere, tell: Tell) -> None:
+        async with self._turn("elsewhere", ingest.collection, ingest.source):
+            await self.read_elsewhere(ingest, wanted, tell)
+
+    async def _forget_file(self, source: str, collection: str, keep: Path | None) -> None:
+        """Take a document out, and what was kept of it."""
+        gone = self._index.indexed(collection, source)
+        await self.forget(source, collection=collection)
+        if keep is not None and gone is not None:
+            left = {known.sha256 for known in self._index.sources()}
+            await asyncio.to_thread(kept_files.drop, keep, [gone.sha256], left)
+
     async def _read_in(self, ingest: Ingest, keep: Path | None) -> Source:
         """Also keep the file in `keep`, where that of the version before it goes."""
         if keep is None:
@@ -457,7 +509,11 @@ class KnowledgeBase:
             ingest.stop.set()
         if ingest.source_id is not None:
             with suppress(KnowledgeError):
-                await asyncio.shield(asyncio.to_thread(self._index.drop, ingest.source_id))
+                await asyncio.shield(asyncio.to_thread(self._drop_unless_gone_on_with, ingest))
+
+    def _drop_unless_gone_on_with(self, ingest: Ingest) -> None:
+        if ingest.source_id is not None and not self._jobs.goes_on(ingest.source, ingest.collection):
+            self._index.drop(ingest.source_id)
 
     @asynccontextmanager
     async def _turn(self, *key: str) -> AsyncIterator[None]:
@@ -472,6 +528,10 @@ class KnowledgeBase:
                 self._turns[key] = lock, users
             else:
                 del self._turns[key]
+
+
+async def _nothing_elsewhere(ingest: Ingest, _wanted: Elsewhere, _tell: Tell) -> None:
+    raise RuntimeError(f"{ingest.source} is not read by this process")
 
 
 def _steps(progress: IngestProgress | None) -> Callable[[Step], None]:
