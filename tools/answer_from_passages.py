@@ -91,7 +91,7 @@ async def _may_answer(
     context: ToolContext, base: KnowledgeBase, cited: Cited, sentence: str, spent: list[Cost]
 ) -> bool:
     """Whether one place of a passage bears most of it out, is about the question, and it is the kind of answer asked for. Where
-    meaning does not tell surely, the model is asked for a second opinion, whose cost is added to `spent`."""
+    neither all of the question's words nor meaning tell surely, the model is asked for a second opinion, whose cost is added to `spent`."""
     question = cited.question
     if not is_kind_asked(question, sentence):
         return False
@@ -101,10 +101,13 @@ async def _may_answer(
     told = content_words(sentence)
     if len(told) <= LONGEST_OF_ONE_SENTENCE and coverage(told, in_context(support)) < LEAST_QUOTE_COVERAGE:
         return False
-    if await base.likeness(question, support.quote) >= SURE_LIKENESS:
+    asked = content_words(question)
+    if coverage(asked, support.passage.text) == 1.0 or await base.likeness(question, support.quote) >= SURE_LIKENESS:
         return True
-    shares = coverage(content_words(question), support.quote) > 0
-    if not shares and await base.likeness(question, support.quote, in_context(support)) < LEAST_LIKENESS:
+    if (
+        not coverage(asked, support.quote)
+        and await base.likeness(question, support.quote, in_context(support)) < LEAST_LIKENESS
+    ):
         return False
     return await _second_opinion(context, question, sentence, flat(support.quote), spent)
 
