@@ -22,6 +22,7 @@ import numpy as np
 from knowledge.documents import KnowledgeError
 from knowledge.store_address import resolve, split_address
 
+FULL_BYTES = 500_000
 BATCH = 2000
 WIDE = 500
 COMPARED = 500
@@ -201,7 +202,7 @@ class _Folder:
         try:
             self._client = _embedded(folder)
         except Exception as error:
-            if isinstance(error, OSError) or _says_unwritable(error):
+            if isinstance(error, OSError) or _says_unwritable(error) or _is_full(folder):
                 raise _unwritable(folder, error) from error
             log.warning("the vector index in %s is damaged and will be rebuilt: %s", folder, error)
             shutil.rmtree(folder, ignore_errors=True)
@@ -212,7 +213,7 @@ class _Folder:
         try:
             return work(self._client)
         except Exception as error:
-            if _says_unwritable(error):
+            if _says_unwritable(error) or _is_full(self._folder):
                 raise _unwritable(self._folder, error) from error
             raise
 
@@ -346,6 +347,11 @@ def _prefix(mark: str) -> str:
 def _says_unwritable(error: Exception) -> bool:
     text = str(error).lower()
     return any(sign in text for sign in ("readonly", "read-only", "disk is full", "no space left", "permission denied"))
+
+
+def _is_full(folder: Path) -> bool:
+    """Chroma does not always tell why it failed."""
+    return shutil.disk_usage(folder).free < FULL_BYTES
 
 
 def _unwritable(folder: Path, error: Exception) -> KnowledgeError:
