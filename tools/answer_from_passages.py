@@ -7,13 +7,15 @@ The model sees only what was found. What it says is kept only where a passage be
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import takewhile
 
 from knowledge.answerable import is_kind_asked
 from knowledge.contradictions import differing
 from knowledge.documents import Passage, Source
-from knowledge.evidence import coverage, find_support, in_context
+from knowledge.evidence import Support, coverage, find_support, in_context
 from knowledge.knowledge_base import KnowledgeBase
-from knowledge.ranking import content_words
+from knowledge.ranking import content_words, plain_words
+from knowledge.splitting import split_sentences
 from tools.context import Citation, Cost, Notice, TextDelta, ToolContext, ToolOutput
 from tools.document_words import Words
 from tools.engines.base import Message
@@ -32,6 +34,7 @@ LEAST_QUOTE_COVERAGE = 0.5
 """Of the answer's words by the sentence that bears it out best and those beside it."""
 LONGEST_OF_ONE_SENTENCE = 12
 """Content words; a longer answer may gather what stands in several places."""
+SENTENCES_BELOW = 4
 SURE_LIKENESS = 0.42
 LEAST_LIKENESS = 0.25
 """Of the question and the sentence that answers it; for the least, also that sentence with its neighbours."""
@@ -58,8 +61,24 @@ async def answer_from_passages(
         yield TextDelta(f"{inert(said)} [1]")
         yield unverified(1, found.passages[0])
         yield Notice(words.unmatched)
+    elif told := told_below(asked.alone, found.passages[0]):
+        yield TextDelta(f"{inert(told)} [{cited.number(Support(found.passages[0], split_sentences(told)[0]))}]")
+        for citation in cited.citations():
+            yield citation
     else:
         yield TextDelta(not_found)
+
+
+def told_below(question: str, passage: Passage) -> str:
+    """What stands below the question where a passage holds it as a line of its own, as manuals do: a small model may not see that
+    this answers it. "" where none does."""
+    lines = passage.text.splitlines()
+    asked = plain_words(question)
+    at = next((i for i, line in enumerate(lines) if asked and plain_words(line) == asked), None)
+    if at is None:
+        return ""
+    below = takewhile(lambda line: not line.rstrip().endswith("?"), lines[at + 1 :])
+    return " ".join(split_sentences("\n".join(below))[:SENTENCES_BELOW])
 
 
 async def _sentences(

@@ -370,3 +370,12 @@ def test_the_language_of_a_question_is_told_by_its_little_words():
         "it": "Qual è il prezzo della consegna e quando?",
     }
     assert {language: language_of(question) for language, question in questions.items()} == {k: k for k in questions}
+
+
+async def test_what_stands_below_the_very_question_answers_it_even_where_the_model_does_not_see_it(base, tmp_path):
+    faq = tmp_path / "faq.md"
+    faq.write_text("# Boats\n\n## Who may borrow a boat?\n\nMembers may, for a day. Guests may not.\n", "utf-8")
+    await base.add(faq, source="faq.md")
+    outputs = await ask(base, FakeText(NOT_IN_PASSAGES), "Who may borrow a boat?")
+    assert said(outputs) == "Members may, for a day. Guests may not. [1]"
+    assert [(c.source, c.supported) for c in citations(outputs)] == [("faq.md", True)]
