@@ -22,10 +22,29 @@ KNOWLEDGE: tuple[tuple[str, str], ...] = (
         r"The vector index in (.+) cannot be written: (.+)\.",
         r"L'index des vecteurs dans \1 n'est pas modifiable : \2.",
     ),
+    (r"Re-embedding with (.+): (\d+) %\.", r"Nouvelle indexation avec \1 : \2 %."),
+    (r"Re-embedding with (.+) is paused at (\d+) %\.", r"La nouvelle indexation avec \1 est en pause à \2 %."),
     (
-        r"The documents in (.+) were indexed with (.+), not with (.+)\.",
-        r"Les documents dans \1 ont été indexés avec \2, pas avec \3.",
+        r"Re-embedding with (.+) was cancelled, (.+) goes on answering\.",
+        r"La nouvelle indexation avec \1 a été abandonnée, \2 continue de répondre.",
     ),
+    (
+        r"The documents are indexed with (.+), not yet with (.+)\.",
+        r"Les documents sont indexés avec \1, pas encore avec \2.",
+    ),
+    (r"Re-embedding with (.+) stopped at (\d+) %\.", r"La nouvelle indexation avec \1 s'est arrêtée à \2 %."),
+    (
+        r"(.+) is missing, so documents are found by their words alone for now\.",
+        r"\1 manque : pour l'instant, seuls les mots permettent de trouver les documents.",
+    ),
+    (r"(.+) can(?:not| no longer) be loaded here\.", r"\1 ne peut pas être chargé ici."),
+    (
+        r"(.+) is hosted and no longer chosen, so nothing is sent there\.",
+        r"\1 est hébergé et n'est plus choisi : rien n'y est envoyé.",
+    ),
+    (r"Re-embedding was stopped\.", "La nouvelle indexation a été arrêtée."),
+    (r"(.+) no longer answers\.", r"\1 ne répond plus."),
+    (r"The vectors that were to take over were given up\.", "Les vecteurs à venir ont été abandonnés."),
     (r"The document was taken out while it was read in\.", "Le document a été retiré pendant sa lecture."),
     (r"(.+) is no longer there\.", r"\1 n'est plus là."),
     (r"(.+) was taken out while it was read\.", r"\1 a été retiré pendant sa lecture."),
@@ -39,7 +58,20 @@ KNOWLEDGE: tuple[tuple[str, str], ...] = (
     (r"(.+?) holds no files that can be read(?:: .+)?\.", r"\1 ne contient aucun fichier lisible."),
     (r"([\d,]+) files; left out: (.+)", r"\1 fichiers ; laissés de côté : \2"),
     (r"([\d,]+) files", r"\1 fichiers"),
+    (r"The Chroma server at (\S+) cannot be used: (.+)\.", r"Le serveur Chroma à \1 n'est pas utilisable : \2."),
+    (
+        r"The Chroma server at (\S+) holds ([\d,x]*) of ([\d,x]*) vectors\.",
+        r"Le serveur Chroma à \1 contient \2 vecteurs sur \3.",
+    ),
     # What to do about it.
+    (
+        r"Start it, or correct chroma_url; documents are found without it meanwhile, only more slowly\.",
+        "Démarrez-le, ou corrigez chroma_url ; en attendant, les documents se trouvent sans lui, seulement plus lentement.",
+    ),
+    (
+        r"The page fills it by itself, `assistant check --repair` does it at once\.",
+        "La page le remplit d'elle-même, `assistant check --repair` le fait aussitôt.",
+    ),
     (r"Check its permissions\.", "Vérifiez ses droits d'accès."),
     (r"Check the recording\.", "Vérifiez l'enregistrement."),
     (r"Add it again to hear the rest\.", "Ajoutez-le de nouveau pour entendre la suite."),
@@ -57,10 +89,17 @@ KNOWLEDGE: tuple[tuple[str, str], ...] = (
         r"Restore it from a backup, or move it away to begin anew\.",
         "Restaurez-le depuis une sauvegarde, ou déplacez-le pour recommencer à neuf.",
     ),
+    (r"(.+) answers meanwhile\.", r"\1 répond en attendant."),
+    (r"`assistant reembed` begins again\.", "`assistant reembed` recommence."),
     (
-        r"Choose the former embedding again, or move the folder away and add the documents anew\.",
-        "Choisissez de nouveau l'ancien modèle d'indexation, ou déplacez le dossier et ajoutez les documents de nouveau.",
+        r"The page re-embeds them while it runs, and so does `assistant reembed`\.",
+        "La page s'en charge pendant qu'elle tourne, tout comme `assistant reembed`.",
     ),
+    (
+        r"Words find documents until the new model is ready\.",
+        "Les mots suffisent jusqu'à ce que le nouveau modèle soit prêt.",
+    ),
+    (r"What was embedded is kept until it is given up\.", "Ce qui est indexé est gardé jusqu'à l'abandon."),
     (r"Load the page again\.", "Rechargez la page."),
     (r"Only who shared a document may change it\.", "Seul qui a partagé un document peut le changer."),
     # What goes on meanwhile.

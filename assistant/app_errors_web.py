@@ -115,7 +115,16 @@ WEB: tuple[tuple[str, str], ...] = (
         r"The password for (\S+) was in its address, and is not kept\.",
         r"Le mot de passe de \1 était dans son adresse, et n'est pas conservé.",
     ),
+    (
+        r"A password stands in the address of (\S+), and would be written down with it\.",
+        r"Un mot de passe figure dans l'adresse de \1 et serait enregistré avec elle.",
+    ),
+    (r"(\S+) is an archive\.", r"\1 est une archive."),
+    (r"(\S+) was added in the page by (.+)\.", r"\1 a été ajouté dans la page par \2."),
     # What to do about it: web pages
+    (r"What was read before is kept\.", "Ce qui avait été lu est conservé."),
+    (r"Download it and add the file\.", "Téléchargez-la et ajoutez le fichier."),
+    (r"Start the page, which goes on with it\.", "Lancez la page, qui s'en chargera."),
     (r"Save the page and ingest the file\.", "Enregistrez la page et ajoutez le fichier."),
     (
         r"It begins with http:// or https:// and names a host\.",
@@ -157,6 +166,10 @@ WEB: tuple[tuple[str, str], ...] = (
     (r"Ask for `assistant ingest --database`\.", "Demandez-lui `assistant ingest --database`."),
     (r"Set it in \.env or in the environment\.", "Donnez-lui-en une dans .env ou dans l'environnement."),
     (r"pip install (\S+), then try again\.", r"Lancez `pip install \1`, puis réessayez."),
+    (
+        r"Put it in \.env as DB_PASSWORD=… and write (\S+) in its place\.",
+        r"Mettez-le dans .env (DB_PASSWORD=…) et écrivez \1 à sa place.",
+    ),
     (r"Give one SELECT for each name\.", "Donnez un seul SELECT par nom."),
     (r"Databases are only read\.", "Les bases de données sont seulement lues."),
     (
@@ -165,8 +178,8 @@ WEB: tuple[tuple[str, str], ...] = (
     ),
     (r"Check the name and the password\.", "Vérifiez le nom et le mot de passe."),
     (
-        r"Check the address and that the database runs; what was read before serves on\.",
-        "Vérifiez l'adresse et que la base de données fonctionne ; ce qui a déjà été lu reste disponible.",
+        r"Check the address and that the database runs\.",
+        "Vérifiez l'adresse et que la base de données fonctionne.",
     ),
     (r"Check the query and the database\.", "Vérifiez la requête et la base de données."),
     (r"Nothing was changed\.", "Rien n'a été changé."),

@@ -22,6 +22,7 @@ from assistant.app_state import page
 from assistant.app_turn import kept_file
 from assistant.document_export import Exported, write_archive
 from assistant.document_list import Sort, View, kept_files, list_documents
+from assistant.document_origins import synced_documents
 from assistant.document_view import document_window, marked
 from assistant.shelf import SHARED, NotYours, Shelf
 from assistant.sources import drop_kept
@@ -86,7 +87,8 @@ async def sources(
     view = View(q, _wanted(shelf, collection), sort, down, start)
     listed = await shelf.sources()
     kept = await asyncio.to_thread(kept_files, _kept_folder())
-    return await asyncio.to_thread(list_documents, listed, view, kept, language_of(request))
+    synced = await asyncio.to_thread(synced_documents, page().settings, shelf, language_of(request))
+    return await asyncio.to_thread(list_documents, listed, view, kept, synced, language_of(request))
 
 
 def _wanted(shelf: Shelf, collection: str) -> Sequence[str]:
@@ -206,12 +208,9 @@ async def export(shelf: OwnShelf) -> FileResponse:
 @router.post("/forget-everything")
 async def forget_everything(request: Request, shelf: OwnShelf, confirmed: Confirmed) -> dict[str, int]:
     """Raises: HTTPException unless the word was typed."""
-    from assistant.app_knowledge_web import stop_readings
-
     words = knowledge_texts(language_of(request))
     if confirmed.word.strip().casefold() != words["forget_word"].casefold():
         raise HTTPException(400, words["forget_type"].format(word=words["forget_word"]))
-    await stop_readings(shelf)
     return {"gone": await shelf.forget_everything()}
 
 

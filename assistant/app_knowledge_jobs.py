@@ -9,7 +9,11 @@ import logging
 import re
 import shutil
 import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,12 +24,13 @@ from starlette.requests import ClientDisconnect
 from assistant.app_config import knowledge_texts
 from assistant.app_errors import told
 from assistant.app_knowledge import OwnShelf
-from assistant.app_knowledge_web import READING, act_on_reading, readings
+from assistant.app_results import leaves_out, what_became
 from assistant.app_routes import language_of
 from assistant.app_state import page
 from assistant.shelf import SHARED, NotYours, Shelf
+from assistant.sources import read_elsewhere
 from knowledge.jobs import Job
-from knowledge.knowledge_base import KnowledgeError
+from knowledge.knowledge_base import KnowledgeError, Reembedding, Result
 from tools.engines.errors import EngineError
 
 INCOMING = "incoming"
@@ -86,7 +91,7 @@ async def _enqueue(shelf: Shelf, path: Path, collection: str, wanted: str, langu
             shelf.knowledge.enqueue, [path], collection=collection, names=[name], keep_files=keep
         )
     start_reading()
-    return [_plain(job, True, language) for job in jobs]
+    return [plain(job, True, language) for job in jobs]
 
 
 async def _receive(request: Request, path: Path) -> None:
@@ -125,12 +130,23 @@ async def jobs(request: Request, shelf: OwnShelf, since: str | None = None) -> d
     """What is on its way or has failed; with `since`, the `now` of an earlier answer, whatever changed after it."""
     listed = await asyncio.to_thread(shelf.knowledge.jobs, shelf.collections, since=since)
     owners = await shelf.sharers()
-    shown = [job for job in listed if since or job.state in WANTED_STATES or _leaves_out(job)]
+    shown = [job for job in listed if since or job.state in WANTED_STATES or "left out" in job.message]
     language = language_of(request)
-    rows = [_plain(job, shelf.owns(job.collection, job.source, owners), language) for job in shown]
-    rows += readings(shelf, since, language)
+    rows = [
+        plain(
+            job, shelf.owns(job.collection, job.source, owners), language, await asyncio.to_thread(_results, shelf, job)
+        )
+        for job in shown
+    ]
+    anew = await asyncio.to_thread(shelf.knowledge.reembedding)
+    rows += _reembedding_rows(anew, shelf, since, language)
     newest = [job.changed for job in listed] + [row["changed"] for row in rows]
-    return {"jobs": rows, "now": _a_little_before(max(newest)) if newest else since}
+    notices = _notices(anew, shelf.knowledge.trouble(), language)
+    return {"jobs": rows, "now": _a_little_before(max(newest)) if newest else since, "notices": notices}
+
+
+def _results(shelf: Shelf, job: Job) -> list[Result]:
+    return shelf.knowledge.results(job.id) if job.state == "done" and "://" in job.source else []
 
 
 def _a_little_before(moment: str) -> str:
@@ -138,20 +154,35 @@ def _a_little_before(moment: str) -> str:
     return (datetime.fromisoformat(moment) - OVERLAP).isoformat(timespec="milliseconds")
 
 
+def _reembedding_rows(anew: Reembedding | None, shelf: Shelf, since: str | None, language: str) -> list[dict[str, Any]]:
+    """That all documents are embedded anew, told as a job; where login is on, only the command line pauses or ends it."""
+    job = anew.job if anew else None
+    if job is None or (job.changed < since if since else job.state not in WANTED_STATES):
+        return []
+    title = knowledge_texts(language)["reembedding"].format(model=job.source, percent=round(100 * job.fraction))
+    return [plain(replace(job, title=title), shelf.owns_all, language)]
+
+
+def _notices(anew: Reembedding | None, trouble: KnowledgeError | None, language: str) -> list[str]:
+    """What is to be known besides the rows."""
+    lines = anew.notices() if anew else []
+    lines = (lines[1:] if anew and anew.job else lines) + ([trouble] if trouble else [])
+    return [told(line.message, line.remedy, language) for line in lines]
+
+
 @router.post("/jobs/{act}")
 async def act_on(act: Act, shelf: OwnShelf, chosen: Chosen) -> dict[str, int]:
     """Raises: NotYours where one of the jobs is somebody else's; then nothing happens."""
     known = {job.id: job for job in await asyncio.to_thread(shelf.knowledge.jobs, shelf.collections)}
     owners = await shelf.sharers()
-    ids = [job_id for job_id in chosen.ids if not job_id.startswith(READING)]
-    for job_id in ids:
+    if shelf.owns_all and (anew := await asyncio.to_thread(shelf.knowledge.reembedding)) and anew.job:
+        known[anew.job.id] = anew.job
+    for job_id in chosen.ids:
         job = known.get(job_id)
-        if job is None or not shelf.owns(job.collection, job.source, owners):
+        if job is None or (job.path and not shelf.owns(job.collection, job.source, owners)):
             raise NotYours("There is no such file in the queue.", "Load the page again.")
-    for job_id in ids:
+    for job_id in chosen.ids:
         await _act(act, shelf, known[job_id])
-    for reading in set(chosen.ids) - set(ids):
-        act_on_reading(act, shelf, reading)
     start_reading()
     return {"done": len(chosen.ids)}
 
@@ -166,12 +197,9 @@ async def _act(act: Act, shelf: Shelf, job: Job) -> None:
             await shelf.knowledge.cancel(job.id)
 
 
-def _leaves_out(job: Job) -> bool:
-    """Whether an archive was read without some of its files; its message names them."""
-    return job.state == "done" and "left out" in job.message
-
-
-def _plain(job: Job, theirs: bool, language: str) -> dict[str, Any]:
+def plain(job: Job, theirs: bool, language: str, results: Sequence[Result] = ()) -> dict[str, Any]:
+    """A job as the page shows it. `leaves_out`: it is done, and its message says what was not read."""
+    message = told(job.message, job.remedy, language) or what_became(results, language)
     return {
         "id": job.id,
         "source": job.source,
@@ -184,8 +212,8 @@ def _plain(job: Job, theirs: bool, language: str) -> dict[str, Any]:
         "pages_done": job.pages_done,
         "pages": job.pages,
         "changed": job.changed,
-        "leaves_out": _leaves_out(job),
-        "message": told(job.message, job.remedy, language),
+        "leaves_out": job.state == "done" and ("left out" in job.message or leaves_out(results)),
+        "message": message,
     }
 
 
@@ -219,6 +247,20 @@ async def stop_reading() -> None:
 
 async def _read() -> None:
     try:
-        await page().assistant.knowledge().run_jobs()
+        here, knowledge = page(), page().assistant.knowledge()
+        knowledge.read_elsewhere = partial(read_elsewhere, here.settings, knowledge, claims)
+        await knowledge.run_jobs()
     except (KnowledgeError, EngineError) as error:
         log.warning("the queue is not worked off: %s", error)
+
+
+@asynccontextmanager
+async def claims(by: str, collection: str, source: str) -> AsyncIterator[None]:
+    """What a job of a person brings becomes theirs. Raises: NotYours."""
+    if not by:
+        yield
+        return
+    here = page()
+    shelf = Shelf(here.assistant.knowledge(), here.owners, by, not here.settings.login)
+    async with shelf.claimed(collection, source, exactly=True):
+        yield

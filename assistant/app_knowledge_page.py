@@ -41,7 +41,7 @@ def _header(say: Mapping[str, str]) -> str:
     return (
         f'<a class="skip" href="#documents">{say["skip"]}</a><nav><a href="/">← {say["to_chat"]}</a></nav>'
         f'<header><h1>{say["title"]}</h1><p class="lead">{say["lead"]}</p></header>'
-        '<p id="trouble" role="alert" hidden></p><p id="said" class="visually-hidden" role="status"></p>'
+        '<p id="trouble" role="alert" hidden></p><p id="notices" class="quiet" role="status" hidden></p><p id="said" class="visually-hidden" role="status"></p>'
     )
 
 
@@ -103,6 +103,7 @@ def _documents(say: Mapping[str, str]) -> str:
         f'<input id="filter" type="search" maxlength="200" aria-label="{say["filter"]}" placeholder="{say["filter"]}">'
         f'<select id="collection" aria-label="{say["show"]}"><option value="">{say["all"]}</option>'
         f'<option value="own">{say["mine"]}</option><option value="shared">{say["shared_ones"]}</option></select></form>'
+        f'<p id="hint" class="hint" role="note" hidden></p>'
         f'<table role="table"><caption class="visually-hidden">{say["documents"]}</caption><thead role="rowgroup"><tr role="row">{heads}'
         f'<th scope="col" role="columnheader"><span class="visually-hidden">{say["actions"]}</span></th></tr></thead><tbody id="sources" role="rowgroup"></tbody></table>'
         f'<p id="none" class="quiet" hidden></p><div id="pager" class="buttons" hidden>'
@@ -148,7 +149,8 @@ def _rows(say: Mapping[str, str]) -> str:
         '<button type="button" class="plain" data-act="retry"></button><button type="button" class="plain" data-act="cancel"></button>'
         "</div></li></template>"
         '<template id="source-row"><tr role="row"><th scope="row" role="rowheader" class="title"><button type="button" class="link" data-act="read"></button>'
-        f'<span class="source"></span><details hidden><summary></summary><ul></ul></details></th>{cells}<td role="cell" class="buttons">'
+        f'<span class="source"></span><span class="origin" hidden></span><details hidden><summary></summary><ul></ul></details></th>{cells}<td role="cell" class="buttons">'
+        '<button type="button" class="plain" data-act="refresh" hidden></button>'
         '<button type="button" class="plain" data-act="share"></button>'
         '<button type="button" class="plain danger" data-act="forget"></button></td></tr></template>'
         '<template id="passage-row"><li><button type="button" class="link"></button><span class="quiet place"></span>'

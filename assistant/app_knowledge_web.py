@@ -1,45 +1,33 @@
-"""Web pages, sites and databases that a person names in the knowledge page, read in beside everything else in this process."""
+"""Web pages, sites and databases that a person names in the knowledge page: put in the queue, which survives a restart, and
+asked for anew by a button beside the document."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import secrets
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from assistant.app_errors import told
-from assistant.app_knowledge import OwnShelf
+from assistant.app_config import knowledge_texts
+from assistant.app_knowledge import Named, OwnShelf
+from assistant.app_knowledge_jobs import plain, start_reading
 from assistant.app_routes import language_of
 from assistant.app_state import page
+from assistant.language_hint import unknown_language
 from assistant.settings import SettingsError
 from assistant.shelf import SHARED, NotYours, Shelf
-from assistant.sources import Sources, open_database, open_sources
-from knowledge.fetching import parse_url
-from knowledge.jobs import JobState, moment
-from knowledge.knowledge_base import KnowledgeError, Source
+from assistant.sources import name_of, of_origin, open_origins, put_in_queue, table, web_page
+from knowledge.elsewhere import Elsewhere
+from knowledge.knowledge_base import Job, KnowledgeError
+from knowledge.origins import Origin
 from knowledge.sql import Selection
 from knowledge.web import SiteLimits
-from tools.engines.errors import EngineError
 
 LONGEST_ADDRESS = 2000
 LONGEST_QUERY = 10_000
-AT_ONCE = 2
-READING = "reading-"
-"""How the ids of readings begin."""
-KEPT = 200
-"""Readings that are remembered; the oldest that have ended go."""
 
 router = APIRouter(prefix="/knowledge/api")
-log = logging.getLogger(__name__)
-Work = Callable[["Reading"], Awaitable[None]]
 
 
 class Address(BaseModel):
@@ -59,53 +47,12 @@ class Table(BaseModel):
     whom: Literal["own", "shared"] = "own"
 
 
-@dataclass
-class Reading:
-    """One address on its way in. It is gone with the process; what it read stays."""
-
-    title: str
-    shelf: Shelf
-    collection: str
-    work: Work
-    id: str = field(default_factory=lambda: f"{READING}{secrets.token_hex(8)}")
-    state: JobState = "waiting"
-    fraction: float = 0.0
-    done: int = 0
-    message: str = ""
-    remedy: str = ""
-    changed: str = field(default_factory=moment)
-    stop: threading.Event = field(default_factory=threading.Event)
-    task: asyncio.Task[None] | None = None
-
-    def become(self, state: JobState, message: str = "", remedy: str = "") -> None:
-        self.state, self.message, self.remedy, self.changed = state, message, remedy, moment()
-
-    def tell(self, fraction: float, _stage: str) -> None:
-        self.fraction, self.changed = fraction, moment()
-
-
-_readings: dict[str, Reading] = {}
-_turns = asyncio.Semaphore(AT_ONCE)
-
-
 @router.post("/web")
 async def add_page(request: Request, shelf: OwnShelf, wanted: Address) -> dict[str, Any]:
     """Read a web page or a site in. Raises: KnowledgeError for an address that cannot be read, NotYours."""
     typed = wanted.address.strip()
-    address = str(parse_url(typed if "//" in typed else f"https://{typed}"))
-    collection = await _free(shelf, wanted.whom, address)
-
-    async def work(reading: Reading) -> None:
-        async with _opened(reading) as sources:
-            if not wanted.site:
-                await sources.web.add_page(address, collection)
-                return
-            async with contextlib.aclosing(sources.web.add_site(address, collection, SiteLimits())) as pages:
-                async for synced in pages:
-                    reading.done += synced.document is not None
-                    reading.become("reading")
-
-    return _begin(request, Reading(address, shelf, collection, work))
+    found = web_page(typed if "//" in typed else f"https://{typed}", SiteLimits() if wanted.site else None)
+    return await _enqueue(request, shelf, found, _collection(shelf, wanted.whom))
 
 
 @router.post("/database")
@@ -114,122 +61,66 @@ async def add_table(request: Request, shelf: OwnShelf, wanted: Table) -> dict[st
 
     Raises: KnowledgeError, NotYours.
     """
-    if not shelf.owns_all:
-        raise NotYours("Databases are added by who runs this assistant.", "Ask for `assistant ingest --database`.")
+    _check_databases(shelf)
+    selection = Selection(wanted.name.strip(), wanted.query.strip() or None)
     try:
-        database = open_database(wanted.address.strip())
+        found = table(wanted.address.strip(), selection)
     except SettingsError as error:
         raise KnowledgeError(str(error)) from error
-    name = f"{database.safe}#{wanted.name}"
-    collection = await _free(shelf, wanted.whom, name)
-    selection = Selection(wanted.name, wanted.query.strip() or None)
-
-    async def work(reading: Reading) -> None:
-        async with _opened(reading) as sources, shelf.claimed(collection, name, exactly=True):
-            await sources.tables.add(wanted.address.strip(), selection, collection, reading.tell, reading.stop)
-
-    return _begin(request, Reading(name, shelf, collection, work))
+    return await _enqueue(request, shelf, found, _collection(shelf, wanted.whom))
 
 
-async def _free(shelf: Shelf, whom: str, name: str) -> str:
-    """The collection that `name` goes into. Raises: NotYours where it is somebody else's there."""
-    collection = shelf.own if whom == "own" else SHARED
-    await shelf.exactly(collection, name)
-    return collection
+@router.post("/sources/refresh")
+async def refresh(request: Request, shelf: OwnShelf, named: Named) -> dict[str, Any]:
+    """Read a document anew where it came from; a page of a site brings the whole site. Raises: KnowledgeError, NotYours."""
+    await shelf.change(named.collection, named.source)
+    origin = await asyncio.to_thread(_origin_of, named)
+    if origin is None:
+        raise NotYours(f"There is no document {named.source}.", "Load the page again.")
+    if origin.kind == "database":
+        _check_databases(shelf)
+    return await _enqueue(request, shelf, of_origin(origin), named.collection)
 
 
-def _begin(request: Request, reading: Reading) -> dict[str, Any]:
-    for old in [r for r in _readings.values() if r.state in ("done", "failed", "cancelled")][: -KEPT or None]:
-        del _readings[old.id]
-    _readings[reading.id] = reading
-    _start(reading)
-    return {"jobs": [_plain(reading, language_of(request))]}
+@router.get("/hint")
+async def hint(request: Request, shelf: OwnShelf) -> dict[str, str]:
+    """A line where the embedding does not know the language of most of the documents, otherwise nothing."""
+    found = await unknown_language(page().settings, shelf.knowledge, shelf.collections)
+    if found is None:
+        return {"hint": ""}
+    words = knowledge_texts(language_of(request))
+    names = {"language": words.get(f"language_{found.language}", found.language), "model": found.model}
+    known = ", ".join(words.get(f"language_{name}", name) for name in found.known)
+    return {"hint": words["language_hint"].format(known=known, setting=found.setting, **names)}
 
 
-def _start(reading: Reading) -> None:
-    reading.become("waiting")
-    reading.stop.clear()
-    reading.task = asyncio.create_task(_run(reading))
+def _check_databases(shelf: Shelf) -> None:
+    if not shelf.owns_all:
+        raise NotYours("Databases are added by who runs this assistant.", "Ask for `assistant ingest --database`.")
 
 
-async def _run(reading: Reading) -> None:
-    async with _turns:
-        reading.become("reading")
-        try:
-            await reading.work(reading)
-            reading.become("done")
-        except (KnowledgeError, EngineError) as error:
-            reading.become("failed", error.message, error.remedy)
-        except asyncio.CancelledError:
-            reading.become("cancelled")
-            raise
-        except Exception as error:
-            log.exception("%s was not read", reading.title)
-            reading.become("failed", f"{reading.title} could not be read in: {error}.", "Try again.")
+def _collection(shelf: Shelf, whom: str) -> str:
+    return shelf.own if whom == "own" else SHARED
 
 
-@contextlib.asynccontextmanager
-async def _opened(reading: Reading) -> AsyncIterator[Sources]:
-    base = reading.shelf.knowledge
-
-    async def index(path: Path, source: str, collection: str) -> Source:
-        async with reading.shelf.claimed(collection, source, exactly=True):
-            return await base.add(path, collection=collection, source=source, progress=reading.tell, stop=reading.stop)
-
-    async with open_sources(page().settings, base, index) as sources:
-        yield sources
-
-
-# What the queue shows of them
+async def _enqueue(request: Request, shelf: Shelf, wanted: Elsewhere, collection: str) -> dict[str, Any]:
+    """Raises: KnowledgeError, NotYours where there is a document of this name that is somebody else's."""
+    try:
+        name = await asyncio.to_thread(name_of, wanted)
+    except SettingsError as error:
+        raise KnowledgeError(str(error)) from error
+    theirs = Elsewhere(wanted.kind, wanted.address, wanted.options, "" if shelf.owns_all else shelf.name)
+    async with shelf.claimed(collection, name, exactly=True):
+        job = await asyncio.to_thread(put_in_queue, shelf.knowledge, theirs, name, collection)
+    start_reading()
+    return {"jobs": [_plain(shelf, job, request)]}
 
 
-def readings(shelf: Shelf, since: str | None, language: str) -> list[dict[str, Any]]:
-    """Those of one person, as jobs are told."""
-    own = [r for r in _readings.values() if r.shelf.name == shelf.name and r.changed >= (since or "")]
-    return [_plain(r, language) for r in own if since or r.state not in ("done", "cancelled")]
+def _plain(shelf: Shelf, job: Job, request: Request) -> dict[str, Any]:
+    return plain(job, True, language_of(request), shelf.knowledge.results(job.id))
 
 
-def act_on_reading(act: str, shelf: Shelf, reading_id: str) -> None:
-    """Raises: NotYours."""
-    reading = _readings.get(reading_id)
-    if reading is None or reading.shelf.name != shelf.name:
-        raise NotYours("There is no such file in the queue.", "Load the page again.")
-    if act == "cancel":
-        _stop(reading)
-    elif act == "resume" and reading.state == "failed":
-        _start(reading)
-
-
-async def stop_readings(shelf: Shelf | None = None) -> None:
-    """Those of one person, or all; none is under way any more when this returns."""
-    theirs = [r for r in _readings.values() if r.state != "done" and (shelf is None or r.shelf.name == shelf.name)]
-    for reading in theirs:
-        _stop(reading)
-    if tasks := [r.task for r in theirs if r.task and not r.task.done()]:
-        await asyncio.wait(tasks)
-
-
-def _stop(reading: Reading) -> None:
-    if reading.task is not None:
-        reading.stop.set()
-        reading.task.cancel()
-        if reading.state != "reading":
-            reading.become("cancelled")
-
-
-def _plain(reading: Reading, language: str) -> dict[str, Any]:
-    return {
-        "id": reading.id,
-        "source": reading.title,
-        "title": reading.title,
-        "shared": reading.collection == SHARED,
-        "theirs": True,
-        "state": reading.state,
-        "fraction": reading.fraction,
-        "eta_s": None,
-        "pages_done": reading.done,
-        "pages": None,
-        "changed": reading.changed,
-        "message": told(reading.message, reading.remedy, language),
-        "pauses": False,
-    }
+def _origin_of(named: Named) -> Origin | None:
+    here = page()
+    with open_origins(here.settings, here.assistant.knowledge()) as origins:
+        return origins.by_document(named.collection).get(named.source)

@@ -141,13 +141,11 @@ async def _running(page: Page) -> AsyncIterator[None]:
     await page.store.open()
     await page.assistant.history.mark_interrupted()
     from assistant.app_knowledge_jobs import go_on_reading, stop_reading
-    from assistant.app_knowledge_web import stop_readings
     from assistant.app_speakers import stop_telling_apart
 
     go_on_reading()
     yield
     await stop_telling_apart()
-    await stop_readings()
     await stop_reading()
     await page.assistant.close()
     await page.store.close()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-
-import numpy as np
 
 from assistant.agent import Assistant
 from assistant.classifier import Classifier
+from assistant.embeddings import embedding_of, former_embedding
 from assistant.engines import Engines
 from assistant.history import History, sqlite_url
 from assistant.recordings import read_recording
 from assistant.router import Router
 from assistant.settings import Settings, SettingsError
+from assistant.sources import operators, read_elsewhere
 from knowledge.knowledge_base import KnowledgeBase
 from tools.context import Tool, ToolName
-from tools.engines.base import Embedder
-from tools.engines.device import behind
 from tools.generate_image import generate_image
 from tools.search_knowledge import search_knowledge
 from tools.transcribe_audio import transcribe_audio
@@ -58,15 +56,13 @@ def knowledge_of(settings: Settings, engines: Engines) -> Callable[[], Knowledge
             embedder.name,
             embed_questions=embedder.embed_questions,
             rerank=reranker.rerank if reranker else None,
+            chroma_url=settings.chroma_url,
         )
-        base.embed_behind = partial(_embed_behind, embedder)
-        base.give_way = partial(engines.arbiter.busy_besides, embedder.name)
+        base.embedders.own = embedding_of(embedder)
+        base.embedders.open_former = partial(former_embedding, engines)
+        base.embedders.give_way = lambda: engines.arbiter.busy_besides(*base.embedders.names())
         base.readers.append(partial(read_recording, settings, engines, base))
+        base.read_elsewhere = partial(read_elsewhere, settings, base, operators)
         return base
 
     return open_knowledge
-
-
-async def _embed_behind(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
-    with behind():
-        return await embedder.embed(texts)

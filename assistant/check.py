@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from assistant.engines import NONE_CHOSEN, TASKS, endpoint_of, model_of, open_engine
 from assistant.settings import CAPABILITIES, Settings, SettingsError, with_model
+from knowledge.documents import KnowledgeError
+from knowledge.index import Index
+from knowledge.jobs import Jobs
+from knowledge.reembedding import reembedding_of
 from tools.engines.base import Endpoint, ModelCard, Runs
 from tools.engines.catalogue import Provider, cards, find_provider, fit_of, free_bytes, gpu_usable, has_gpu, split_id
 from tools.engines.device import CPU, CUDA, DeviceArbiter
@@ -37,7 +42,9 @@ class Capability:
 
 def check_capabilities(settings: Settings) -> list[Capability]:
     wanted = [name for name in CAPABILITIES if name != "reranker" or settings.reranker.model]
-    return [_check(settings, name) for name in wanted]
+    rows = [_check(settings, name) for name in wanted]
+    rows = [_with_documents(settings, row) if row.name == "embedding" else row for row in rows]
+    return [*rows, _check_chroma(settings)] if settings.chroma_url else rows
 
 
 def machine_facts(settings: Settings) -> list[str]:
@@ -82,6 +89,34 @@ def _check(settings: Settings, name: str) -> Capability:
     if provider.runs == "hosted":
         return _check_server(name, model, endpoint or Endpoint())
     return _check_local(settings, name, model, provider)
+
+
+def _with_documents(settings: Settings, row: Capability) -> Capability:
+    """How far the documents are on their way to this embedding, where another one made their vectors."""
+    folder = settings.home / "knowledge"
+    if not (folder / "knowledge.sqlite3").exists():
+        return row
+    try:
+        name = open_engine(settings, "embedding", DeviceArbiter(), lambda _text, _fraction: None).name
+        with contextlib.closing(Index(folder, name)) as index:
+            found = reembedding_of(index, Jobs(index.database))
+    except (EngineError, SettingsError):
+        return row
+    except KnowledgeError as error:
+        return replace(row, ok=False, why=f"{row.why}; {error.message}", remedy=error.remedy)
+    return replace(row, why=f"{row.why}; {found.notices()[0]}") if found else row
+
+
+def _check_chroma(settings: Settings) -> Capability:
+    url = settings.chroma_url or ""
+    try:
+        with contextlib.closing(Index(settings.home / "knowledge", settings.embedding.model, url)) as index:
+            trouble = index.look()
+    except KnowledgeError as error:
+        trouble = error
+    if trouble:
+        return Capability("vectors", url, "local", None, False, trouble.message, trouble.remedy)
+    return Capability("vectors", url, "local", None, True, "the Chroma server holds all vectors")
 
 
 def _missing_package(provider: Provider) -> str:

@@ -295,6 +295,21 @@ def sources(json: Json = False) -> None:
 
 
 @app.command()
+def jobs(
+    pause: Annotated[list[str] | None, typer.Option(metavar="ID", help="What is there of it stays.")] = None,
+    resume: Annotated[list[str] | None, typer.Option(metavar="ID", help="Go on, or try again.")] = None,
+    cancel: Annotated[list[str] | None, typer.Option(metavar="ID", help="Give it up.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what is done.")] = False,
+    json: Json = False,
+) -> None:
+    """List what is being read into the knowledge base, waits or failed."""
+    from assistant import cli_queue
+
+    wishes = {"pause": pause or (), "resume": resume or (), "cancel": cancel or ()}
+    finish(cli_queue.jobs(settings_and_log(), wishes, every, json))
+
+
+@app.command()
 def forget(
     source: Annotated[str | None, typer.Argument()] = None,
     every: Annotated[bool, typer.Option("--all", help="All documents.")] = False,
@@ -363,6 +378,14 @@ def fit(
     from assistant import cli_retrieval
 
     finish(cli_retrieval.fit(settings_and_log(), collection, questions, json))
+
+
+@app.command()
+def reembed(json: Json = False) -> None:
+    """Embed all documents with the embedding that is set, where another one made their vectors."""
+    from assistant import cli_reembed
+
+    finish(cli_reembed.reembed(settings_and_log(), json))
 
 
 @app.command()

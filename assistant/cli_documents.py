@@ -27,6 +27,7 @@ from knowledge.watch import Change, keep_in_step
 from tools.transcript import short_stamp
 
 SHOWN_CHARACTERS = 300
+NAMED = 10
 DEFAULT_COLLECTIONS = ("shared", HANDBOOK, "user-local")
 
 
@@ -57,8 +58,11 @@ async def ingest(settings: Settings, places: Sequence[str], collection: str, jso
         batches = [job.id for job in jobs]
         async for job in finished(knowledge, batches):
             status = max(status, _print_job(knowledge, job, json_lines))
+        for path in paths:
+            _note_gone(knowledge, path, collection)
         if hint := await language_hint(settings, knowledge, [collection]):
             note(hint)
+        note_reembedding(knowledge)
     return status
 
 
@@ -115,6 +119,21 @@ def _print_job(knowledge: KnowledgeBase, job: Job, json_lines: bool) -> int:
     return FAILED
 
 
+def _note_gone(knowledge: KnowledgeBase, folder: Path, collection: str) -> None:
+    """What was read from a folder before and is no longer there stays: a file may only have been moved."""
+    if not folder.is_dir():
+        return
+    below = [Path(s.source) for s in knowledge.sources([collection]) if Path(s.source).is_relative_to(folder)]
+    # Of what an archive holds the archive is the file.
+    gone = [str(path) for path in below if not any(place.is_file() for place in (path, *path.parents))]
+    if gone:
+        more = f" and {len(gone) - NAMED:,} more" if len(gone) > NAMED else ""
+        note(
+            f"No longer in {shown(str(folder))}, but kept: {', '.join(map(shown, gone[:NAMED]))}{more}."
+            " `assistant forget` takes them out; `ingest --watch` keeps in step by itself."
+        )
+
+
 def _print_failed(source: Source, json_lines: bool) -> None:
     note(f"{shown(source.source)}: {source.skipped[0].why}")
     print_source(source, json_lines)
@@ -128,12 +147,20 @@ def failed_source(place: str, collection: str, why: str) -> Source:
 
 async def sources(settings: Settings, json_lines: bool) -> int:
     async with _knowledge(settings) as knowledge:
-        for source in _kept(knowledge):
-            print_source(source, json_lines)
+        every, tags = kept_for_good(knowledge), knowledge.all_tags()
+        note_reembedding(knowledge)
+    if json_lines:
+        for source in every:
+            theirs = tags.get((source.collection, source.source), [])
+            print_json({**source_json(source), "collection": source.collection, "tags": theirs})
+        return DONE
+    print_table([_row(source, tags=tags.get((source.collection, source.source), [])) for source in every])
+    for source in every:
+        _note_skipped(source)
     return DONE
 
 
-def _kept(knowledge: KnowledgeBase) -> list[Source]:
+def kept_for_good(knowledge: KnowledgeBase) -> list[Source]:
     """What is in the knowledge base for good: files that were only dropped into a chat belong to their thread."""
     return [source for source in knowledge.sources() if not source.collection.startswith("thread-")]
 
@@ -142,7 +169,7 @@ async def forget(settings: Settings, source: str, collection: str | None, json_l
     """Raises: CallerError when there is no such source, or several people have one of this name."""
     async with _knowledge(settings) as knowledge:
         names = {source, str(Path(source).expanduser().absolute())}
-        every = _kept(knowledge)
+        every = kept_for_good(knowledge)
         found = [s for s in every if s.source in names and collection in (None, s.collection)]
         if not found:
             raise CallerError(f"There is no source {source}. {_suggestion(source, every)}")
@@ -209,6 +236,13 @@ async def repair(settings: Settings, json_lines: bool) -> int:
     return DONE if all(f.ok or f.name != "database" for f in findings) else FAILED
 
 
+def note_reembedding(knowledge: KnowledgeBase) -> None:
+    """How far documents are on their way to another embedding, where they are."""
+    if found := knowledge.reembedding():
+        for line in found.notices():
+            note(str(line))
+
+
 def _suggestion(source: str, every: Sequence[Source]) -> str:
     close = difflib.get_close_matches(source, [s.source for s in every], 1)
     return f"Did you mean {close[0]}?" if close else "`assistant sources` lists what there is."
@@ -226,6 +260,10 @@ async def search(
             raise CallerError(f"There is no collection {collection}. There are: {', '.join(known) or 'none yet'}.")
         collections = [collection] if collection else DEFAULT_COLLECTIONS
         passages = await knowledge.search(query, k=k, collections=collections, where=where)
+        if (reembedding := knowledge.reembedding()) and reembedding.missing:
+            note(str(reembedding.notices()[-1]))
+        if trouble := knowledge.trouble():
+            note(str(trouble))
     for number, passage in enumerate(passages, 1):
         _print_passage(passage, number, json_lines)
     if not passages:
@@ -255,7 +293,16 @@ def print_source(source: Source, json_lines: bool, word: str = "") -> None:
     if json_lines:
         print_json(source_json(source))
         return
-    print_table([(word or source.state, f"{source.chunks} chunks", source.collection, source.source)])
+    print_table([_row(source, word)])
+    _note_skipped(source)
+
+
+def _row(source: Source, word: str = "", tags: Sequence[str] = ()) -> tuple[str, ...]:
+    marked = " ".join([source.source, *(f"#{tag}" for tag in tags)])
+    return (word or source.state, f"{source.chunks} chunks", source.collection, marked)
+
+
+def _note_skipped(source: Source) -> None:
     for skipped in source.skipped if source.state != "failed" else ():
         note(f"{source.source}{f', page {skipped.page}' if skipped.page else ''}: {skipped.why}")
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from assistant.cli_output import Meter, note
@@ -29,8 +29,15 @@ async def working(knowledge: KnowledgeBase) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def finished(knowledge: KnowledgeBase, batches: Sequence[str]) -> AsyncGenerator[Job, None]:
-    """Each job of these and what was found in them, in order, once it has ended. Broken off, those left are given up.
+async def finished(
+    knowledge: KnowledgeBase,
+    batches: Sequence[str],
+    look: Callable[[Job], None] = lambda _job: None,
+    *,
+    give_up: bool = True,
+) -> AsyncGenerator[Job, None]:
+    """Each job of these and what was found in them, in order, once it has ended; at the first that has not, `look` is called now
+    and then. Broken off, those left are given up, or left.
 
     Raises: KnowledgeError where another process writes and leaves the queue alone.
     """
@@ -49,10 +56,12 @@ async def finished(knowledge: KnowledgeBase, batches: Sequence[str]) -> AsyncGen
             if told == len(in_order):
                 return
             said.check()
+            meter.clear()
+            look(in_order[told])
             _show(meter, in_order)
             await asyncio.sleep(POLL_S)
     except (asyncio.CancelledError, KnowledgeError):
-        for batch in batches:
+        for batch in batches if give_up else ():
             with contextlib.suppress(KnowledgeError):
                 await knowledge.cancel(batch)
         raise

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from assistant.cli_output import DONE, CallerError, Meter, note, print_json, print_text
-from assistant.engines import NO_PICTURES, NONE_CHOSEN, model_of, open_engine
+from assistant.engines import NONE_CHOSEN, model_of, open_engine
 from assistant.settings import Settings, with_model
 from tools.context import Progress
 from tools.engines.base import GeneratedImage, ImageRequest, Segment, Sound, SpeechRequest
@@ -93,8 +93,9 @@ async def imagine(settings: Settings, request: ImageRequest, target: Path, json_
     _check_target(target)
     if not settings.image.enabled:
         raise CallerError("Pictures are switched off. Set ASSISTANT_IMAGE_ENABLED=true.")
-    if settings.image.model is None:
-        raise ModelNotFound("No picture model is chosen yet.", NO_PICTURES)
+    model = model_of(settings, "image")
+    if model is None:
+        raise ModelNotFound(*NONE_CHOSEN["image"])
 
     async def work(engine: Any, stop: threading.Event, meter: Meter) -> GeneratedImage:
         made: GeneratedImage = await engine.generate(
@@ -102,7 +103,7 @@ async def imagine(settings: Settings, request: ImageRequest, target: Path, json_
         )
         return made
 
-    image = await _with_engine(settings, "image", work)
+    image = await _with_engine(with_model(settings, "image", model), "image", work)
     _write(target, image.png)
     if json_lines:
         made = {name: getattr(image, name) for name in ("width", "height", "seed", "model", "seconds")}

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from assistant.bootstrap import build_assistant
-from assistant.cli_documents import DEFAULT_COLLECTIONS
+from assistant.cli_documents import kept_for_good
 from assistant.cli_output import DONE, CallerError, note, print_json, print_text
 from assistant.settings import Settings
 from knowledge.fitting import GRID, Fit
@@ -64,7 +64,7 @@ async def tag(settings: Settings, source: str, tags: Sequence[str], json_lines: 
 
 def _named(knowledge: KnowledgeBase, source: str) -> list[Source]:
     names = {source, str(Path(source).expanduser().absolute())}
-    found = [known for known in knowledge.sources(DEFAULT_COLLECTIONS) if known.source in names]
+    found = [known for known in kept_for_good(knowledge) if known.source in names]
     if not found:
         raise CallerError(f"There is no source {source}. `assistant sources` lists what there is.")
     return found

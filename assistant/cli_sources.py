@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
-import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from assistant.agent import Assistant
 from assistant.cli_documents import failed_source, is_url, opened, print_source, source_json
 from assistant.cli_documents import ingest as ingest_files
 from assistant.cli_jobs import finished, working
-from assistant.cli_output import DONE, FAILED, CallerError, Meter, note, print_json
-from assistant.settings import Settings
-from assistant.sources import Sources, drop_kept, open_database, open_sources
-from knowledge.kept_files import keep
-from knowledge.knowledge_base import KnowledgeError, Source
+from assistant.cli_output import DONE, FAILED, CallerError, note, print_json
+from assistant.language_hint import language_hint
+from assistant.settings import Settings, SettingsError
+from assistant.sources import (
+    drop_kept,
+    name_of,
+    of_origin,
+    open_database,
+    open_origins,
+    put_in_queue,
+    table,
+    web_page,
+)
+from knowledge.knowledge_base import Elsewhere, Job, KnowledgeError, Result, Source
 from knowledge.origins import Origin
 from knowledge.sql import Selection
-from knowledge.table_sources import RowChanges
 from knowledge.web import SiteLimits
-from knowledge.web_sources import Outcome, Synced
-from tools.engines.errors import EngineError
 
 
 @dataclass(frozen=True)
@@ -59,34 +64,66 @@ async def ingest(settings: Settings, wish: Wish, json_lines: bool) -> int:
     if not pages and wish.database is None:
         return status
     async with _Run(settings, json_lines).opened() as run:
+        jobs = []
         for url in pages:
-            await run.add_web(url, wish)
+            try:
+                jobs.append(run.wish(web_page(url, wish.limits), wish.collection))
+            except KnowledgeError as error:
+                run.fail(url, wish.collection, str(error))
         if wish.database is not None:
-            await run.add_tables(wish.database, wish)
+            jobs += [run.wish(wanted, wish.collection) for wanted in await _tables(wish)]
+        await run.follow(jobs)
+        if hint := await language_hint(settings, run.assistant.knowledge(), [wish.collection]):
+            note(hint)
     return max(status, run.status)
+
+
+async def _tables(wish: Wish) -> list[Elsewhere]:
+    """Raises: CallerError where no table was chosen or a password stands in the address, KnowledgeError for an address that
+    cannot be read."""
+    address = wish.database or ""
+    database = open_database(address)
+    if database.template is None:
+        try:
+            database.to_keep()
+        except KnowledgeError as error:
+            raise CallerError(str(error)) from error
+    if not wish.selections:
+        known = ", ".join(await asyncio.to_thread(database.tables)) or "none"
+        raise CallerError(f"Choose what to read with --table or --query. There are: {known}.")
+    return [table(address, selection) for selection in wish.selections]
 
 
 async def refresh(settings: Settings, source: str | None, json_lines: bool) -> int:
     """Raises: CallerError where nothing came from `source`."""
-    async with _Run(settings, json_lines).opened() as run:
-        wanted = [origin for origin in run.sources.origins.all() if source is None or source in _names(origin)]
+    async with _Run(settings, json_lines, anew=True).opened() as run:
+        with open_origins(settings, run.assistant.knowledge()) as origins:
+            every = origins.all()
+        wanted = [origin for origin in every if source is None or source in _names(origin)]
         if not wanted:
-            raise CallerError(_nothing(source, run.sources.origins.all()))
+            raise CallerError(_nothing(source, every))
+        jobs = []
         for origin in wanted:
-            await run.refresh(origin)
+            try:
+                jobs.append(run.wish(of_origin(origin), origin.collection))
+            except (KnowledgeError, SettingsError) as error:
+                run.fail(origin.address, origin.collection, str(error))
+        await run.follow(jobs)
     return run.status
 
 
 async def forget_site(settings: Settings, address: str, json_lines: bool) -> int:
     """All pages of a site. Raises: CallerError where there is no such site."""
-    async with _Run(settings, json_lines).opened() as run:
-        base, origins = run.assistant.knowledge(), run.sources.origins
+    async with opened(settings) as assistant:
+        base = assistant.knowledge()
         gone: list[Source] = []
-        sites = [origin for origin in origins.all() if origin.kind == "site" and address in _names(origin)]
+        with open_origins(settings, base) as origins:
+            every = [origin for origin in origins.all() if origin.kind == "site"]
+            sites = [(origin, origins.pages(origin)) for origin in every if address in _names(origin)]
         if not sites:
-            raise CallerError(_nothing(address, [origin for origin in origins.all() if origin.kind == "site"]))
-        for origin in sites:
-            ours = {page.source for page in origins.pages(origin)}
+            raise CallerError(_nothing(address, every))
+        for origin, pages in sites:
+            ours = {page.source for page in pages}
             for source in [s for s in base.sources([origin.collection]) if s.source in ours]:
                 await base.forget(source.source, collection=source.collection)
                 print_source(source, json_lines, word="forgotten")
@@ -96,120 +133,70 @@ async def forget_site(settings: Settings, address: str, json_lines: bool) -> int
 
 
 class _Run:
-    """One command's run over sources: what is read is printed as it comes."""
+    """One command's run over sources: what becomes of each document is printed as it comes."""
 
     assistant: Assistant
-    sources: Sources
 
-    def __init__(self, settings: Settings, json_lines: bool) -> None:
+    def __init__(self, settings: Settings, json_lines: bool, *, anew: bool = False) -> None:
         self.status = DONE
         self._settings = settings
         self._json_lines = json_lines
-        self._meter = Meter()
-        self._stop = threading.Event()
+        self._anew = anew
+        self._printed: Counter[str] = Counter()
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[_Run]:
-        async with (
-            opened(self._settings) as self.assistant,
-            working(self.assistant.knowledge()),
-            open_sources(self._settings, self.assistant.knowledge(), self._index) as self.sources,
-        ):
-            try:
-                yield self
-            finally:
-                self._stop.set()
-                self._meter.clear()
+        async with opened(self._settings) as self.assistant, working(self.assistant.knowledge()):
+            yield self
 
-    async def add_web(self, url: str, wish: Wish) -> None:
-        web, collection = self.sources.web, wish.collection
-        try:
-            if wish.limits is None:
-                self._print(await web.add_page(url, collection), collection)
-                return
-            async with contextlib.aclosing(web.add_site(url, collection, wish.limits)) as pages:
-                async for synced in pages:
-                    self._print(synced, collection)
-        except (KnowledgeError, EngineError) as error:
-            self._fail(url, collection, error)
+    def wish(self, wanted: Elsewhere, collection: str) -> Job:
+        """Put in the queue. Raises: KnowledgeError."""
+        return put_in_queue(self.assistant.knowledge(), wanted, name_of(wanted), collection)
 
-    async def add_tables(self, address: str, wish: Wish) -> None:
-        """Raises: CallerError where no table was chosen, KnowledgeError for an address that cannot be read."""
-        database = open_database(address)
-        if not wish.selections:
-            known = ", ".join(await asyncio.to_thread(database.tables)) or "none"
-            raise CallerError(f"Choose what to read with --table or --query. There are: {known}.")
-        for selection in wish.selections:
-            try:
-                found = await self.sources.tables.add(address, selection, wish.collection, self._show, self._stop)
-                self._print_table(*found)
-            except KnowledgeError as error:
-                self._fail(f"{database.safe}#{selection.name}", wish.collection, error)
-
-    async def refresh(self, origin: Origin) -> None:
-        try:
-            if origin.kind == "database":
-                source, changes = await self.sources.tables.refresh(origin, self._show, self._stop)
-                self._print_table(source, changes, "changed" if changes.any else "unchanged")
-                return
-            async with contextlib.aclosing(self.sources.web.refresh(origin)) as pages:
-                async for synced in pages:
-                    self._print(synced, origin.collection, synced.outcome)
-        except (KnowledgeError, EngineError) as error:
-            self._fail(origin.address, origin.collection, error, "failed")
-
-    async def _index(self, path: Path, source: str, collection: str) -> Source:
-        """By the queue, whichever process works it off. Raises: KnowledgeError."""
+    async def follow(self, jobs: Sequence[Job]) -> None:
+        """Until all have ended, in this process or the one that writes."""
         base = self.assistant.knowledge()
-        former = base.source(source, collection=collection)
-        (job,) = base.enqueue([path], collection=collection, names=[source])
-        async with contextlib.aclosing(finished(base, [job.id])) as jobs:
-            async for done in jobs:
-                if done.state != "done":
-                    raise KnowledgeError(done.message or f"Adding {source} was given up.", done.remedy)
-        if (found := base.source(source, collection=collection)) is None:
-            raise KnowledgeError(f"{source} is an archive.", "Its files were read, but are not read anew from there.")
-        kept = self._settings.home / "kept"
-        kept.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(keep, path, kept, found.sha256, path.name)
-        drop_kept(self._settings, base, [former.sha256] if former else [])
-        return found
+        async with contextlib.aclosing(finished(base, [job.id for job in jobs], self._print_results)) as ended:
+            async for job in ended:
+                self._print_results(job)
+                if job.state != "done":
+                    self.fail(job.source, job.collection, f"{job.message} {job.remedy}".strip() or f"{job.state}.")
 
-    def _print(self, synced: Synced, collection: str, outcome: Outcome | None = None) -> None:
-        self._meter.clear()
-        if synced.why:
-            note(f"{synced.source}: {synced.why}")
-        if synced.outcome == "more":
+    def fail(self, place: str, collection: str, why: str) -> None:
+        self.status = FAILED
+        note(f"{place}: {why}")
+        self._print_document(failed_source(place, collection, why), Result(place, "failed"))
+
+    def _print_results(self, job: Job) -> None:
+        """Those that were not printed yet."""
+        for result in self.assistant.knowledge().results(job.id)[self._printed[job.id] :]:
+            self._printed[job.id] += 1
+            self._print(result, job.collection)
+
+    def _print(self, result: Result, collection: str) -> None:
+        if result.why:
+            note(f"{result.source}: {result.why}")
+        if result.outcome == "more":
             return
-        document = synced.document or failed_source(synced.source, collection, synced.why)
-        if synced.outcome == "gone":
+        document = self.assistant.knowledge().source(result.source, collection=collection)
+        if document is None or result.outcome == "failed":
+            document = failed_source(result.source, collection, result.why)
+        if result.outcome == "gone":
             document = replace(document, skipped=())
-        self._print_document(document, outcome)
-
-    def _print_table(self, source: Source, changes: RowChanges, outcome: Outcome | None = None) -> None:
-        self._meter.clear()
-        self._print_document(source, outcome, changes)
-        if not self._json_lines:
+        self._print_document(document, result)
+        if result.rows and not self._json_lines:
+            rows = result.rows
             note(
-                f"{source.source}: {changes.new} rows new, {changes.changed} changed, {changes.gone} gone,"
-                f" {changes.same} the same."
+                f"{result.source}: {rows['new']} rows new, {rows['changed']} changed, {rows['gone']} gone, {rows['same']} the same."
             )
 
-    def _print_document(self, source: Source, outcome: Outcome | None, changes: RowChanges | None = None) -> None:
-        if not self._json_lines or (outcome is None and changes is None):
-            print_source(source, self._json_lines, word=outcome or "")
-            return
-        rows = {"rows": asdict(changes)} if changes else {}
-        print_json({**source_json(source), **({"outcome": outcome} if outcome else {}), **rows})
-
-    def _fail(self, place: str, collection: str, error: Exception, outcome: Outcome | None = None) -> None:
-        self._meter.clear()
-        self.status = FAILED
-        note(f"{place}: {error}")
-        self._print_document(failed_source(place, collection, str(error)), outcome)
-
-    def _show(self, fraction: float, stage: str) -> None:
-        self._meter.show(stage, fraction)
+    def _print_document(self, source: Source, result: Result) -> None:
+        if self._json_lines and (self._anew or result.rows):
+            outcome = {"outcome": result.outcome} if self._anew else {}
+            rows = {"rows": dict(result.rows)} if result.rows else {}
+            print_json({**source_json(source), **outcome, **rows})
+        else:
+            print_source(source, self._json_lines, word=result.outcome if self._anew else "")
 
 
 def _names(origin: Origin) -> set[str]:

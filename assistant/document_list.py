@@ -29,8 +29,15 @@ class View:
     start: int
 
 
-def list_documents(listed: Sequence[Listed], view: View, kept: Mapping[str, Path], language: str) -> dict[str, Any]:
-    """A hundred rows, and how many there are. `kept` are files by their content. Blocks: it looks at the files' sizes."""
+def list_documents(
+    listed: Sequence[Listed],
+    view: View,
+    kept: Mapping[str, Path],
+    synced: Mapping[tuple[str, str], Mapping[str, Any]],
+    language: str,
+) -> dict[str, Any]:
+    """A hundred rows, and how many there are. `kept` are files by their content, `synced` those of other places by collection
+    and source. Blocks: it looks at the files' sizes."""
     words = view.q.casefold().split()
     found = [
         (source, is_theirs)
@@ -41,7 +48,11 @@ def list_documents(listed: Sequence[Listed], view: View, kept: Mapping[str, Path
     sizes = {source.sha256: _size(source, kept) for source, _ in found} if view.sort == "size" else {}
     found.sort(key=lambda row: _order(row[0], view.sort, sizes), reverse=view.down)
     start = view.start if view.start < len(found) else 0
-    rows = [_row(source, is_theirs, _size(source, kept), language) for source, is_theirs in found[start : start + ROWS]]
+    rows = [
+        _row(source, is_theirs, _size(source, kept), language)
+        | {"origin": synced.get((source.collection, source.source))}
+        for source, is_theirs in found[start : start + ROWS]
+    ]
     theirs = sum(is_theirs for _, is_theirs in listed)
     return {"rows": rows, "start": start, "count": len(found), "all": len(listed), "theirs": theirs}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from assistant.settings import CAPABILITIES, NamedEndpoint, Settings, SettingsError, with_model
+from tools.engines import starter_picture
 from tools.engines.base import (
     Embedder,
     Endpoint,
@@ -37,8 +38,8 @@ TASKS: dict[str, Task] = {
     "voice": "voice",
 }
 NO_PICTURES = (
-    "Set ASSISTANT_IMAGE=diffusers:<folder or hub id of a pipeline>, such as diffusers:stabilityai/sd-turbo, "
-    "or ASSISTANT_IMAGE=openai:gpt-image-1."
+    f"Set ASSISTANT_IMAGE={starter_picture.MODEL_ID} for icons and simple drawings, diffusers:<folder or hub id of a pipeline>, "
+    "such as diffusers:stabilityai/sd-turbo, for photographs too, or ASSISTANT_IMAGE=openai:gpt-image-1."
 )
 STARTER_VOICE = "piper:en_US-joe-medium"
 NO_VOICE = "Run `make voice` for a voice of this machine, or set ASSISTANT_VOICE=openai:gpt-4o-mini-tts."
@@ -81,8 +82,9 @@ class Engines:
 
         return label_speakers(recording, segments, stop, self.settings.home / "models", count, on_progress)
 
-    def embedding(self) -> Embedder:
-        return cast(Embedder, self._engine("embedding", None))
+    def embedding(self, model_id: str | None = None) -> Embedder:
+        """The embedding that is set, or another one."""
+        return cast(Embedder, self._engine("embedding", {"embedding": model_id} if model_id else None))
 
     def reranker(self) -> Reranker | None:
         """None where none is set: what was found keeps its order."""
@@ -140,8 +142,11 @@ class Engines:
 
 
 def model_of(settings: Settings, capability: str) -> str | None:
-    """What a capability runs: the model that is set; for the voice the starter where its extra is installed."""
+    """What a capability runs: the model that is set; for the voice the starter where its extra is installed, for pictures
+    the starter where its report shows that it draws recognisably."""
     model: str | None = getattr(settings, capability).model
+    if capability == "image" and model is None and starter_picture.draws_recognisably():
+        return starter_picture.MODEL_ID
     if capability == "voice" and model is None and find_spec("piper"):
         return STARTER_VOICE
     return model

@@ -59,7 +59,9 @@ class Speech:
 
 @dataclass(frozen=True)
 class Image:
-    model: str | None = _help(None, "draws pictures; a folder or hub id of a diffusers pipeline, or a hosted model")
+    model: str | None = _help(
+        None, "draws pictures; starter:drawings, a folder or hub id of a diffusers pipeline, or a hosted model"
+    )
     device: Device = _help("auto", "auto, cpu or cuda")
     base_url: str | None = _help(None, "address of an OpenAI-compatible server")
     steps: int | None = _help(None, "sampling steps; unset takes the model's own")
@@ -135,6 +137,9 @@ class Settings:
     fetch_private_hosts: tuple[str, ...] = _help(
         (), "names and networks inside the house that pages may be fetched from: wiki.intern, .intern, 10.0.0.0/8"
     )
+    chroma_url: str | None = _help(
+        None, "a Chroma server for the vectors, http://127.0.0.1:8001; unset keeps them in home"
+    )
     endpoints: Mapping[str, NamedEndpoint] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Secrets and addresses of providers from the environment: OPENAI_API_KEY and its like."""
@@ -163,6 +168,8 @@ def load_settings(folder: Path | None = None, environ: Mapping[str, str] | None 
         raise SettingsError(f"port is {settings.port}. It takes a number from 1 to 65535.")
     if settings.fetch_private_hosts:
         _check_hosts(settings)
+    if settings.chroma_url:
+        _check_chroma(settings.chroma_url)
     home = settings.home.expanduser().absolute()
     return replace(settings, home=home, keys=_keys(settings, variables), proxies=_proxies(variables))
 
@@ -303,6 +310,15 @@ def _check_hosts(settings: Settings) -> None:
         raise SettingsError(
             f"fetch_private_hosts: {error}. It takes names and networks, such as wiki.intern, 10.0.0.0/8."
         ) from error
+
+
+def _check_chroma(url: str) -> None:
+    from knowledge.store_address import split_address
+
+    try:
+        split_address(url)
+    except ValueError as error:
+        raise SettingsError(f"chroma_url is {url!r}. {error}.") from error
 
 
 def _proxies(variables: Mapping[str, str]) -> dict[str, str]:

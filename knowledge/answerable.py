@@ -9,7 +9,7 @@ from knowledge.ranking import plain_words
 _WANTS_FIGURE = re.compile(
     r"\bhow (?:many|much|old|large|big|heavy|tall|high|deep|far|long|often|soon|warm|cold|hot|fast|wide)\b"
     r"|\b(?:at|by|until|from) what time\b|\bwhat time\b|\b(?:what|which) (?:year|date|percentage|age)\b"
-    r"|\b(?:phone|telephone|account|fax|room) number\b|\bnumber of\b"
+    r"|\b(?:phone|telephone|account|fax|room) number\b|\b(?:what|which|the) number of\b"
     r"|\bcombien\b|\bà quelle heure\b|\bquel âge\b|\bquelle année\b|\bnuméro de\b|\bquelle est la (?:température|surface|date)\b"
     r"|\bwie (?:viele?|alt|hoch|lange|oft|groß)\b|\bcuánt[oa]s?\b|\bquant[oaie]\b",
     re.IGNORECASE,

@@ -21,14 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from knowledge import lexical, tags
+from knowledge import elsewhere, lexical, tags, vector_sets
 from knowledge.documents import Chunk, KnowledgeError, Page, Skipped, Source, SourceState
 from knowledge.scripts import marks, run_script
+from knowledge.vector_sets import VectorSets, check_serving, read_sets
 
 LOG_ATTEMPTS = 40
 LOG_WAIT_S = 0.05
-SCHEMA_VERSION = 3
-SCHEMA = """
+SCHEMA_VERSION = 4
+SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sources (
     id INTEGER PRIMARY KEY,
@@ -64,6 +66,8 @@ CREATE INDEX IF NOT EXISTS jobs_by_change ON jobs (changed);
 CREATE TABLE IF NOT EXISTS stale (collection TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (collection, id));
 CREATE TABLE IF NOT EXISTS unplaced (id TEXT PRIMARY KEY);
 """
+    + vector_sets.SCHEMA
+)
 
 _ANSWERS = "s.state IN ('indexed', 'partial')"
 _FINDABLE = f"s.collection = ? AND {_ANSWERS}"
@@ -81,6 +85,7 @@ _NEWER = {
         "ALTER TABLE chunks ADD COLUMN digest BLOB;",
         "UPDATE chunks SET digest = text_digest(text);",
     ),
+    3: (),
 }
 """What brings each older schema to the next version."""
 _SOURCE_COLUMNS = """s.id, s.source, s.title, s.state, s.pages, s.sha256, s.added, s.collection, s.skipped,
@@ -89,7 +94,7 @@ _SOURCE_COLUMNS = """s.id, s.source, s.title, s.state, s.pages, s.sha256, s.adde
 
 @dataclass(frozen=True)
 class StoredChunk:
-    """A chunk as it was indexed, with its document and its unit vector."""
+    """A chunk as it was indexed, with its document and its unit vector, which is empty where it could not be embedded yet."""
 
     id: str
     text: str
@@ -121,11 +126,10 @@ class Database:
             self._reader.close()
             self._connection.close()
 
-    def embedding(self) -> str | None:
-        """The name of the embedding that all vectors were made with, None while there are none."""
-        with self._read() as db:
-            row = db.execute("SELECT value FROM meta WHERE key = 'embedding'").fetchone()
-        return str(row[0]) if row else None
+    def sets(self) -> VectorSets:
+        """Which embedding the vectors were made with, and which one is to take over."""
+        with self.reading() as db:
+            return read_sets(db)
 
     def set_embedding(self, name: str) -> None:
         with self._write() as db:
@@ -258,11 +262,25 @@ class Database:
             rows = db.execute(
                 f"SELECT digest, text, vector FROM chunks WHERE digest IN ({marks([*digests])})", [*digests]
             ).fetchall()
-        return {text: np.frombuffer(vector, dtype=np.float32) for key, text, vector in rows if digests[key] == text}
+        return {
+            text: np.frombuffer(vector, dtype=np.float32)
+            for key, text, vector in rows
+            if vector and digests[key] == text
+        }
 
     def add_chunks(
-        self, source_id: int, start: int, ids: Sequence[str], chunks: Sequence[Chunk], vectors: np.ndarray
-    ) -> None:
+        self,
+        source_id: int,
+        start: int,
+        ids: Sequence[str],
+        chunks: Sequence[Chunk],
+        vectors: Sequence[np.ndarray] | np.ndarray,
+        embedding: str,
+    ) -> str:
+        """Keep chunks with the vectors that `embedding` made of them; returns the mark of the set that they belong to.
+
+        Raises: EmbeddingChanged where another embedding answers by now.
+        """
         rows = [
             (
                 identity,
@@ -279,19 +297,21 @@ class Database:
             for i, (identity, chunk) in enumerate(zip(ids, chunks, strict=True))
         ]
         with self._write() as db:
+            check_serving(db, embedding)
             db.executemany(
                 "INSERT INTO chunks (id, source_id, position, page, start_s, text, vector, place, offset, digest)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             db.executemany("INSERT OR IGNORE INTO unplaced VALUES (?)", [[identity] for identity in ids])
+            return read_sets(db).mark
 
     def unplaced(self) -> dict[str, tuple[list[str], np.ndarray]]:
         """By collection, the chunks that the vector index may not hold yet, and their vectors."""
         with self._read() as db:
             rows = db.execute(
                 "SELECT s.collection, c.id, c.vector FROM unplaced u JOIN chunks c ON c.id = u.id"
-                " JOIN sources s ON s.id = c.source_id"
+                " JOIN sources s ON s.id = c.source_id WHERE c.vector <> x''"
             ).fetchall()
         found: dict[str, list[tuple[str, bytes]]] = {}
         for collection, identity, vector in rows:
@@ -398,10 +418,12 @@ class Database:
         with self._read() as db:
             return [row[0] for row in db.execute("SELECT DISTINCT collection FROM sources").fetchall()]
 
-    def count_chunks(self, collection: str) -> int:
-        with self._read() as db:
-            query = "SELECT count(*) FROM chunks c JOIN sources s ON s.id = c.source_id WHERE " + _FINDABLE
-            return int(db.execute(query, [collection]).fetchone()[0])
+    def count_vectors(self, collection: str) -> int:
+        """How many findable chunks of a collection have a vector."""
+        query = f"SELECT count(*) FROM chunks c JOIN sources s ON s.id = c.source_id WHERE {_FINDABLE}"
+        with self.reading() as db:
+            every = int(db.execute(query, [collection]).fetchone()[0])
+            return every - int(db.execute(f"{query} AND c.vector = x''", [collection]).fetchone()[0])
 
     def vectors(
         self, collection: str, *, sample: int | None = None, whole: bool = False
@@ -412,19 +434,20 @@ class Database:
         end = f"ORDER BY random() LIMIT {sample:d}" if sample else ""
         with self._read() as db:
             rows = db.execute(
-                f"SELECT c.id, c.vector FROM chunks c JOIN sources s ON s.id = c.source_id WHERE {where} {end}",
+                f"SELECT c.id, c.vector FROM chunks c JOIN sources s ON s.id = c.source_id WHERE {where}"
+                f" AND c.vector <> x'' {end}",
                 [collection],
             ).fetchall()
         return [row[0] for row in rows], np.array([np.frombuffer(row[1], dtype=np.float32) for row in rows])
 
-    def chunks_of(self, source_id: int) -> tuple[list[Chunk], np.ndarray]:
+    def chunks_of(self, source_id: int) -> tuple[list[Chunk], list[np.ndarray]]:
         """The chunks of a document in order, and their vectors."""
         with self._read() as db:
             rows = db.execute(
                 "SELECT text, page, start_s, place, offset, vector FROM chunks WHERE source_id = ? ORDER BY position",
                 [source_id],
             ).fetchall()
-        return [Chunk(*row[:5]) for row in rows], np.array([np.frombuffer(row[5], dtype=np.float32) for row in rows])
+        return [Chunk(*row[:5]) for row in rows], [np.frombuffer(row[5], dtype=np.float32) for row in rows]
 
     def read_chunks(self, ids: Iterable[str]) -> dict[str, StoredChunk]:
         """The findable chunks among `ids`."""
@@ -478,7 +501,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         _bring_up_to_date(connection)
-        connection.executescript(tags.SCHEMA)
+        connection.executescript(f"{tags.SCHEMA} {elsewhere.SCHEMA}")
         lexical.bring_up_to_date(connection)
         return connection, False
     except (OSError, sqlite3.OperationalError) as error:
@@ -524,7 +547,7 @@ def _is_unwritable(error: Exception) -> bool:
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=10.0, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=30.0, check_same_thread=False, isolation_level=None)
     connection.create_function("text_digest", 1, text_digest, deterministic=True)
     return connection
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from knowledge.documents import Chunk, Document, KnowledgeError, Page, Skipped, 
 from knowledge.index import Index
 from knowledge.loaders import check_file, iter_document
 from knowledge.splitting import iter_chunks
+from knowledge.vector_sets import NOT_EMBEDDED, EmbeddingChanged
 
 EMBED_BATCH = 16
 READING_SHARE = 0.2
@@ -32,8 +33,8 @@ KEPT_TOGETHER = 16
 KEPT_EVERY_S = 1.0
 READER_ENDS_S = 0.3
 
-Embed = Callable[[Sequence[str]], Awaitable[np.ndarray]]
-"""Texts to unit-length float32 vectors, shape (len(texts), dimensions)."""
+EmbedWith = Callable[[str, Sequence[str]], Awaitable[np.ndarray | None]]
+"""The name of an embedding and texts to unit-length float32 vectors, shape (len(texts), dimensions); None where it cannot be had."""
 
 
 T = TypeVar("T")
@@ -119,7 +120,7 @@ async def to_the_end(work: Callable[..., T], *args: Any, **options: Any) -> T:
         raise
 
 
-async def index_file(index: Index, embed: Embed, ingest: Ingest, sha256: str) -> Source:
+async def index_file(index: Index, embed: EmbedWith, ingest: Ingest, sha256: str) -> Source:
     """Read, embed and keep a document. Raises: KnowledgeError."""
     entry = ingest.entry(Document(ingest.name, ()), sha256)
     ingest.source_id = source_id = await to_the_end(index.begin, entry, partial=ingest.partial)
@@ -140,7 +141,12 @@ async def index_file(index: Index, embed: Embed, ingest: Ingest, sha256: str) ->
 
 
 async def index_chunks(
-    index: Index, embed: Embed, ingest: Ingest, chunks: Sequence[Chunk], sha256: str, skipped: Sequence[Skipped] = ()
+    index: Index,
+    embed: EmbedWith,
+    ingest: Ingest,
+    chunks: Sequence[Chunk],
+    sha256: str,
+    skipped: Sequence[Skipped] = (),
 ) -> Source:
     """Embed and keep text that was read elsewhere. Raises: KnowledgeError."""
     entry = ingest.entry(Document(ingest.name, (), skipped=skipped), sha256)
@@ -149,7 +155,7 @@ async def index_chunks(
     return await to_the_end(index.finish, source_id, entry)
 
 
-async def _embed_all(index: Index, embed: Embed, ingest: Ingest, entry: Source, feed: Feed) -> None:
+async def _embed_all(index: Index, embed: EmbedWith, ingest: Ingest, entry: Source, feed: Feed) -> None:
     source_id = ingest.source_id or 0
     kept = deque(await asyncio.to_thread(index.database.digests_of, source_id))
     start = 0
@@ -163,8 +169,7 @@ async def _embed_all(index: Index, embed: Embed, ingest: Ingest, entry: Source, 
             if kept:
                 await to_the_end(index.cut, source_id, start)
                 kept.clear()
-            vectors = await _vectors(index, embed, [chunk.text for chunk in batch])
-            await to_the_end(index.add_chunks, source_id, entry, start, batch, vectors)
+            await _keep(index, embed, source_id, entry, start, batch)
         start += len(batch)
         await asyncio.to_thread(feed.done, start)
     if kept:
@@ -172,13 +177,24 @@ async def _embed_all(index: Index, embed: Embed, ingest: Ingest, entry: Source, 
     await asyncio.to_thread(feed.done, start)
 
 
-async def _vectors(index: Index, embed: Embed, texts: Sequence[str]) -> np.ndarray:
+async def _keep(
+    index: Index, embed: EmbedWith, source_id: int, entry: Source, start: int, chunks: Sequence[Chunk]
+) -> None:
+    """Embed chunks and keep them; once more where another embedding took over meanwhile."""
+    while True:
+        name = await asyncio.to_thread(index.serving)
+        vectors = await _vectors(index, embed, name, [chunk.text for chunk in chunks])
+        with suppress(EmbeddingChanged):
+            return await to_the_end(index.add_chunks, source_id, entry, start, chunks, vectors, name)
+
+
+async def _vectors(index: Index, embed: EmbedWith, name: str, texts: Sequence[str]) -> list[np.ndarray]:
     """Vectors of texts; those that any document holds word for word are not embedded again."""
     known = await asyncio.to_thread(index.database.known_vectors, texts)
     new = [text for text in dict.fromkeys(texts) if text not in known]
-    if new:
-        known.update(zip(new, await embed(new), strict=True))
-    return np.array([known[text] for text in texts], dtype=np.float32)
+    if new and (made := await embed(name, new)) is not None:
+        known.update(zip(new, made, strict=True))
+    return [known.get(text, NOT_EMBEDDED) for text in texts]
 
 
 class Feed:

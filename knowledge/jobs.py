@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from knowledge.database import Database, drop_unfinished
+from knowledge.elsewhere import Elsewhere, elsewhere_of, put_elsewhere
 from knowledge.scripts import marks
 
 JobState = Literal["waiting", "reading", "indexing", "paused", "done", "failed", "cancelled"]
@@ -25,7 +26,7 @@ _COLUMNS = """id, source, title, collection, state, fraction, eta_s, pages_done,
 
 @dataclass(frozen=True)
 class Job:
-    """One file, folder or archive to read in. Times are ISO 8601 in UTC. `eta_s` is None where nothing tells it; `pages` where
+    """One file, folder or archive to read in, or what is named in `elsewhere.py`; then `path` is its source. Without a `path`, all documents to be embedded with `source`, an embedding. Times are ISO 8601 in UTC. `eta_s` is None where nothing tells it; `pages` where
     a file has none or they are not counted yet. `batch` is the id of the folder or archive that it was found in, otherwise its
     own. What is asked for with `since` compares with `changed`."""
 
@@ -58,6 +59,31 @@ class Jobs:
         with self._database.writing() as db:
             _insert(db, jobs)
 
+    def add_elsewhere(self, job: Job, wanted: Elsewhere) -> Job:
+        """A web page, site or table to read in, or anew. One that waits for the same or is at it is returned instead; what failed
+        or paused at it before goes."""
+        with self._database.writing() as db:
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM jobs JOIN elsewhere e ON e.job_id = id WHERE source = ? AND collection = ?"
+                " AND wanted = '' AND state IN ('waiting', 'reading', 'indexing', 'paused', 'failed')",
+                [job.source, job.collection],
+            ).fetchall()
+            former = [Job(*row) for row in rows]
+            for known in former:
+                if known.state not in ("paused", "failed") and elsewhere_of(db, known.id) == wanted:
+                    return known
+            _insert(db, [job])
+            put_elsewhere(db, job.id, wanted)
+            for known in former:
+                if known.state in ("paused", "failed"):
+                    _settle(db, known.id, "cancelled", "", "")
+        return job
+
+    def elsewhere(self, job_id: str) -> Elsewhere | None:
+        """What a job reads that is no file."""
+        with self._database.reading() as db:
+            return elsewhere_of(db, job_id)
+
     def unfold(self, job: Job, found: Sequence[Job], message: str) -> bool:
         """In place of a folder or archive, the jobs of the files that were found in it; False, and nothing, where it was
         forgotten or is to pause or end."""
@@ -85,16 +111,38 @@ class Jobs:
         where = "source = ? AND (finished IS NULL OR state = 'failed') AND (? IS NULL OR collection = ?)"
         return self._select(where, [source, collection, collection])
 
+    def reembedding(self) -> Job | None:
+        """The newest job that embeds all documents anew."""
+        return next(iter(self._select("path = '' AND rowid = (SELECT max(rowid) FROM jobs WHERE path = '')", [])), None)
+
+    def give_up_reembedding(self) -> None:
+        """No such job that nobody is at is wanted any more."""
+        with self._database.writing() as db:
+            db.execute(
+                "UPDATE jobs SET state = 'cancelled', wanted = '', eta_s = NULL, finished = ?, changed = ?"
+                " WHERE path = '' AND state IN ('waiting', 'paused', 'failed')",
+                [moment(), moment()],
+            )
+
     def unfinished(self) -> int:
         """How many jobs wait or are worked on; paused ones do not count."""
         with self._database.reading() as db:
             query = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'reading', 'indexing')"
             return int(db.execute(query).fetchone()[0])
 
-    def claim(self) -> Job | None:
-        """The longest waiting job, which is now being read."""
+    def goes_on(self, source: str, collection: str) -> bool:
+        """Whether a job will go on with what is there of a document."""
+        query = "SELECT 1 FROM jobs WHERE source = ? AND collection = ? AND finished IS NULL AND wanted <> 'cancelled'"
+        with self._database.reading() as db:
+            return db.execute(query, [source, collection]).fetchone() is not None
+
+    def claim(self, *, files: bool) -> Job | None:
+        """The longest waiting job, for a file or for none, which is now being read."""
+        which = f"id {'NOT ' * files}IN (SELECT job_id FROM elsewhere)"
         with self._database.writing() as db:
-            row = db.execute("SELECT rowid FROM jobs WHERE state = 'waiting' ORDER BY rowid LIMIT 1").fetchone()
+            row = db.execute(
+                f"SELECT rowid FROM jobs WHERE state = 'waiting' AND {which} ORDER BY rowid LIMIT 1"
+            ).fetchone()
             if row is None:
                 return None
             found = db.execute(
@@ -113,10 +161,12 @@ class Jobs:
             _settle_wishes(db)
 
     def reclaim(self) -> None:
-        """What a dead process was working on waits again; what it was to give up is given up."""
+        """What a dead process was working on waits again, and embedding anew that failed; what it was to give up is given up."""
         with self._database.writing() as db:
             db.execute(
-                "UPDATE jobs SET state = 'waiting', changed = ? WHERE state IN ('reading', 'indexing')", [moment()]
+                "UPDATE jobs SET state = 'waiting', changed = ?, finished = NULL"
+                " WHERE state IN ('reading', 'indexing') OR (path = '' AND state = 'failed')",
+                [moment()],
             )
             _settle_wishes(db)
 
@@ -199,6 +249,10 @@ def _settle(db: sqlite3.Connection, job_id: str, state: JobState, message: str, 
         " fraction = CASE WHEN ? = 'done' THEN 1.0 ELSE fraction END WHERE id = ?",
         [state, message, remedy, moment(), ended, state, job_id],
     )
+    if state in ("failed", "cancelled"):
+        place = db.execute("SELECT collection, source FROM jobs WHERE id = ?", [job_id]).fetchone()
+        if place:
+            drop_unfinished(db, *place)
     if ended:
         last = "(SELECT max(rowid) FROM jobs)"
         db.execute(f"DELETE FROM jobs WHERE finished IS NOT NULL AND rowid <= {last} - ?", [KEPT_JOBS])
@@ -217,7 +271,9 @@ def _settle_wishes(db: sqlite3.Connection) -> list[Job]:
     return given_up
 
 
-def new_job(path: Path, source: str, title: str, collection: str, *, keep: Path | None = None, batch: str = "") -> Job:
+def new_job(
+    path: Path | None, source: str, title: str, collection: str, *, keep: Path | None = None, batch: str = ""
+) -> Job:
     identity = secrets.token_hex(8)
     at = moment()
     return Job(
@@ -235,14 +291,14 @@ def new_job(path: Path, source: str, title: str, collection: str, *, keep: Path 
         added=at,
         finished=None,
         batch=batch or identity,
-        path=str(path),
+        path=str(path) if path else "",
         keep=str(keep) if keep else None,
         changed=at,
     )
 
 
 def _within(collections: Sequence[str] | None) -> tuple[str, Sequence[str]]:
-    return ("1", ()) if collections is None else (f"collection IN ({marks(collections)})", collections)
+    return ("path <> ''", ()) if collections is None else (f"collection IN ({marks(collections)})", collections)
 
 
 def moment() -> str:

@@ -10,29 +10,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import Literal, TypeVar
 
 from knowledge import kept_files
 from knowledge.documents import Chunk, KnowledgeError, Page, Passage, Skipped, Source, SourceState
+from knowledge.elsewhere import Elsewhere, Ended, Result, last_ended, results_of
+from knowledge.embedders import Embed, Embedders, Embedding
 from knowledge.exporting import export
 from knowledge.filters import Filter
 from knowledge.fitting import FEWEST, Fit, fit, make_questions, read_questions
 from knowledge.index import HANDBOOK, Index
-from knowledge.ingest import Embed, Ingest, Step, index_chunks, index_file, now, to_the_end
+from knowledge.ingest import Ingest, Step, index_chunks, index_file, now, to_the_end
 from knowledge.jobs import Job, Jobs, JobState, new_job
 from knowledge.languages import main_language
 from knowledge.lock import Writer
+from knowledge.reembedding import Reembedding, begin, is_behind, reembedding_of
 from knowledge.repair import Finding
 from knowledge.retrieval import Question
-from knowledge.tags import set_tags, tags_of
+from knowledge.tags import all_tags, set_tags, tags_of
 from knowledge.weights import Weights, write_weights
-from knowledge.worker import Worker, let_go, sweep_waiting
+from knowledge.worker import ReadElsewhere, Tell, Worker, let_go, sweep_waiting
 
 __all__ = [
     "HANDBOOK",
+    "Elsewhere",
     "Embed",
+    "Embedding",
     "Filter",
     "Finding",
     "Fit",
@@ -43,6 +46,8 @@ __all__ = [
     "KnowledgeBase",
     "KnowledgeError",
     "Passage",
+    "Reembedding",
+    "Result",
     "Skipped",
     "Source",
     "SourceState",
@@ -50,15 +55,13 @@ __all__ = [
     "Writer",
 ]
 
-BEHIND_BATCH = 4
-GIVE_WAY_S = 1.0
-"""So long a few texts wait while an answer is written; after that they take their turn, or a busy day would end the reading."""
-GIVE_WAY_TIMES = 50
 SETTLED_POLL_S = 0.05
 OTHERS_END_S = 3.0
 """So long another process may take to end what is to be forgotten; it may be dead."""
 RERANKED = 30
 """Passages that a reranker sorts anew."""
+
+T = TypeVar("T")
 
 Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
 """A question and texts to how well each of them answers it, 0 to 1, in their order."""
@@ -79,26 +82,22 @@ class KnowledgeBase:
         *,
         embed_questions: Embed | None = None,
         rerank: Rerank | None = None,
+        chroma_url: str | None = None,
     ) -> None:
-        """`embedding` names model and precision; a folder indexed with another one is refused with the remedy.
+        """`embedding` names model and precision. What is in the folder indexed with another one answers as it is, by
+        `embedders.open_former`, until `run_jobs` has embedded all of it anew.
 
         Raises: KnowledgeError.
         """
-        self._embed = embed
-        self._embed_questions = embed_questions or embed
+        self.embedders = Embedders(Embedding(embedding, embed, embed_questions or embed, embed))
         self._rerank = rerank
-        self._index = Index(folder, embedding)
+        self._index = Index(folder, embedding, chroma_url)
         self._turns: dict[tuple[str, ...], tuple[asyncio.Lock, int]] = {}
-        self._asking = 0
-        self._nobody_asks = asyncio.Event()
-        self._nobody_asks.set()
         self._jobs = Jobs(self._index.database)
         self._worker: Worker | None = None
         self.readers: list[Reader] = []
-        self.embed_behind = embed
-        """The same as `embed` where nobody waits for it."""
-        self.give_way: Callable[[], bool] = lambda: False
-        """Whether something is computed that somebody waits for."""
+        self.read_elsewhere: ReadElsewhere = _nothing_elsewhere
+        """Reads web pages and databases in, which needs to know what may be fetched."""
 
     async def add(
         self,
@@ -145,7 +144,7 @@ class KnowledgeBase:
             async with self._turn(collection, source), self._turn("", sha256):
                 if (known := await self._known(ingest, sha256)) is not None:
                     return known
-                return await index_chunks(self._index, self._embed_behind, ingest, chunks, sha256, skipped)
+                return await index_chunks(self._index, self.embedders.behind, ingest, chunks, sha256, skipped)
         except BaseException:
             await self._give_up(ingest)
             raise
@@ -177,6 +176,34 @@ class KnowledgeBase:
             self._worker.wake()
         return jobs
 
+    def enqueue_elsewhere(self, wanted: Elsewhere, *, source: str, title: str, collection: str = "shared") -> Job:
+        """Put a web page, a site or a table in the queue, to be read in or anew; the same twice waits once.
+
+        Raises: KnowledgeError (read-only or full disk).
+        """
+        job = self._jobs.add_elsewhere(new_job(Path(source), source, title, collection), wanted)
+        if self._worker is not None:
+            self._worker.wake()
+        return job
+
+    def results(self, job_id: str) -> list[Result]:
+        """What became of the documents of such a job so far, in the order in which they came."""
+        with self._index.database.reading() as db:
+            return results_of(db, job_id)
+
+    def last_ended(self, collections: Sequence[str]) -> dict[tuple[str, str], Ended]:
+        """How the newest such job ended, by collection and source."""
+        with self._index.database.reading() as db:
+            return last_ended(db, collections)
+
+    async def read_in(self, ingest: Ingest) -> Source:
+        """The same as `add` by whichever reader the file is for, such as a recording. Raises: KnowledgeError."""
+        try:
+            return await self._read(ingest)
+        except BaseException:
+            await self._give_up(ingest)
+            raise
+
     def jobs(self, collections: Sequence[str] | None = None, *, since: str | None = None) -> list[Job]:
         """All jobs in the order in which they came, finished ones too; with `since`, those with `changed` at or after it."""
         return self._jobs.listed(collections, since)
@@ -203,11 +230,32 @@ class KnowledgeBase:
     async def run_jobs(self) -> None:
         """Work the jobs off until cancelled; also those that a dead process left. Call it once in a process; where another one
         writes, this one stands by and takes over when that one ends."""
-        self._worker = Worker(self._index, self._jobs, self._read_in)
+        self._worker = Worker(
+            self._index, self._jobs, self._read_in, self._read_elsewhere, self._forget_file, self.embedders.anew
+        )
         try:
             await self._worker.run()
         finally:
             self._worker = None
+
+    def reembedding(self) -> Reembedding | None:
+        """How far the documents are on their way to another embedding; None where they are on none."""
+        found = reembedding_of(self._index, self._jobs)
+        return replace(found, missing=self.embedders.missing(found.serving)) if found else None
+
+    def trouble(self) -> KnowledgeError | None:
+        """Why the Chroma server was not used when it was asked last; documents are found without it."""
+        return self._index.trouble()
+
+    def reembed(self) -> Job | None:
+        """Begin again where this was cancelled or stopped. Returns the job, which `run_jobs` works off; None where all is done."""
+        if not is_behind(self._index):
+            return None
+        job = self._jobs.reembedding()
+        if job is None or job.source != self._index.embedding or job.state in ("done", "cancelled"):
+            return begin(self._index, self._jobs)
+        self._jobs.wish(job.id, "waiting")
+        return job
 
     async def ended(self, job_ids: Sequence[str]) -> None:
         """Wait until these jobs, and those of what was found in them, have ended."""
@@ -248,10 +296,8 @@ class KnowledgeBase:
         forms = [form for form in dict.fromkeys([query, *also]) if form.strip()]
         if not forms or not collections:
             return []
-        vectors = await self._embed_ahead(forms)
-        questions = [Question(form, vector) for form, vector in zip(forms, vectors, strict=True)]
         depth = k if self._rerank is None else max(k, RERANKED)
-        found = await asyncio.to_thread(self._index.search, questions, depth, collections, where)
+        found = await self._ask(forms, lambda asked: self._index.search(asked, depth, collections, where))
         return found if self._rerank is None else await _reranked(self._rerank, forms[0], found, k)
 
     async def fit(self, collection: str, questions: Path | None = None) -> Fit | None:
@@ -267,9 +313,7 @@ class KnowledgeBase:
             return None
         found = []
         for question in wanted:
-            vector = (await self._embed_ahead([question.text]))[0]
-            asked = [Question(question.text, vector)]
-            found.append(await asyncio.to_thread(self._index.candidates, asked, [collection]))
+            found.append(await self._ask([question.text], lambda asked: self._index.candidates(asked, [collection])))
         fitted = await asyncio.to_thread(fit, wanted, found)
         with database.writing() as db:
             write_weights(db, collection, Weights(fitted.dense, fitted.questions, questions is not None, now()))
@@ -294,14 +338,19 @@ class KnowledgeBase:
         with self._index.database.reading() as db:
             return tags_of(db, collection, source)
 
+    def all_tags(self) -> dict[tuple[str, str], list[str]]:
+        """Those of every document that has some, by collection and source."""
+        with self._index.database.reading() as db:
+            return all_tags(db)
+
     async def passages(self, source: str, *, collection: str) -> list[Passage]:
         """All passages of a document, in its own order; none where it is not there."""
         return await asyncio.to_thread(self._index.passages, source, collection)
 
-    async def likeness(self, query: str, text: str) -> float:
-        """The cosine of a question and a text in meaning, from -1 to 1."""
-        one, other = await self._embed([query, text])
-        return float(one @ other)
+    async def likeness(self, query: str, *texts: str) -> float:
+        """The cosine of a question and the nearest of the texts in meaning, from -1 to 1; 0 where their embedding cannot be had."""
+        vectors = await self.embedders.documents(await asyncio.to_thread(self._index.serving), [query, *texts])
+        return 0.0 if vectors is None else max(float(vectors[0] @ other) for other in vectors[1:])
 
     def sources(self, collections: Sequence[str] | None = None) -> list[Source]:
         """Every document, also those whose reading is under way ("pending") or was interrupted ("failed")."""
@@ -383,11 +432,38 @@ class KnowledgeBase:
             return KnowledgeError(f"{source} is still being read.", "Wait until it is read, then try again.")
         return KnowledgeError(f"{source} is not in {collection}.", "`assistant sources` lists what is there.")
 
+    async def _ask(self, forms: Sequence[str], look: Callable[[Sequence[Question]], T]) -> T:
+        """Embed questions with what serves, and look; once more where another embedding took over meanwhile."""
+        while True:
+            serving = await asyncio.to_thread(self._index.serving)
+            vectors = await self.embedders.questions(serving, forms)
+            asked = [Question(form, None if vectors is None else vectors[i]) for i, form in enumerate(forms)]
+            try:
+                found = await asyncio.to_thread(look, asked)
+            except Exception:
+                if await asyncio.to_thread(self._index.serving) == serving:
+                    raise
+            else:
+                if await asyncio.to_thread(self._index.serving) == serving:
+                    return found
+
     async def _wish(self, job_id: str, wanted: Literal["paused", "cancelled", "waiting"]) -> None:
         for gone in await asyncio.to_thread(self._jobs.wish, job_id, wanted):
             await asyncio.to_thread(let_go, self._index.folder, gone)
         if self._worker is not None:
             self._worker.wake()
+
+    async def _read_elsewhere(self, ingest: Ingest, wanted: Elsewhere, tell: Tell) -> None:
+        async with self._turn("elsewhere", ingest.collection, ingest.source):
+            await self.read_elsewhere(ingest, wanted, tell)
+
+    async def _forget_file(self, source: str, collection: str, keep: Path | None) -> None:
+        """Take a document out, and what was kept of it."""
+        gone = self._index.indexed(collection, source)
+        await self.forget(source, collection=collection)
+        if keep is not None and gone is not None:
+            left = {known.sha256 for known in self._index.sources()}
+            await asyncio.to_thread(kept_files.drop, keep, [gone.sha256], left)
 
     async def _read_in(self, ingest: Ingest, keep: Path | None) -> Source:
         """Also keep the file in `keep`, where that of the version before it goes."""
@@ -415,7 +491,7 @@ class KnowledgeBase:
             async with self._turn("", sha256):
                 if (known := await self._known(ingest, sha256)) is not None:
                     return known
-                return await index_file(self._index, self._embed_behind, ingest, sha256)
+                return await index_file(self._index, self.embedders.behind, ingest, sha256)
 
     async def _known(self, ingest: Ingest, sha256: str) -> Source | None:
         """The document where its content is indexed already, here or, taken over from there, in another collection."""
@@ -433,7 +509,11 @@ class KnowledgeBase:
             ingest.stop.set()
         if ingest.source_id is not None:
             with suppress(KnowledgeError):
-                await asyncio.shield(asyncio.to_thread(self._index.drop, ingest.source_id))
+                await asyncio.shield(asyncio.to_thread(self._drop_unless_gone_on_with, ingest))
+
+    def _drop_unless_gone_on_with(self, ingest: Ingest) -> None:
+        if ingest.source_id is not None and not self._jobs.goes_on(ingest.source, ingest.collection):
+            self._index.drop(ingest.source_id)
 
     @asynccontextmanager
     async def _turn(self, *key: str) -> AsyncIterator[None]:
@@ -449,33 +529,9 @@ class KnowledgeBase:
             else:
                 del self._turns[key]
 
-    async def _embed_ahead(self, texts: Sequence[str]) -> np.ndarray:
-        self._asking += 1
-        self._nobody_asks.clear()
-        try:
-            return await self._embed_questions(texts)
-        finally:
-            self._asking -= 1
-            if not self._asking:
-                self._nobody_asks.set()
 
-    async def _embed_behind(self, texts: Sequence[str]) -> np.ndarray:
-        """Documents are embedded behind questions and answers: a few texts at a time, those of like length together."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        vectors: dict[int, np.ndarray] = {}
-        for start in range(0, len(order), BEHIND_BATCH):
-            chosen = order[start : start + BEHIND_BATCH]
-            await self._give_way()
-            vectors.update(zip(chosen, await self.embed_behind([texts[i] for i in chosen]), strict=True))
-        return np.array([vectors[i] for i in range(len(texts))])
-
-    async def _give_way(self) -> None:
-        """Let what somebody waits for go first: a question's embedding always, an answer for a while."""
-        for _ in range(GIVE_WAY_TIMES):
-            if not self.give_way():
-                break
-            await asyncio.sleep(GIVE_WAY_S / GIVE_WAY_TIMES)
-        await self._nobody_asks.wait()
+async def _nothing_elsewhere(ingest: Ingest, _wanted: Elsewhere, _tell: Tell) -> None:
+    raise RuntimeError(f"{ingest.source} is not read by this process")
 
 
 def _steps(progress: IngestProgress | None) -> Callable[[Step], None]:

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from knowledge.documents import KnowledgeError
+from knowledge.elsewhere import Kind
 from knowledge.ingest import now
 
-Kind = Literal["page", "site", "database"]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS origins (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, address TEXT NOT NULL, collection TEXT NOT NULL,
@@ -107,6 +107,18 @@ class Origins:
             Origin(i, kind, address, where, json.loads(options), at) for i, kind, address, where, options, at in rows
         ]
 
+    def by_document(self, collection: str) -> dict[str, Origin]:
+        """Where the documents of a collection came from; for one that was added by itself and with its site, itself."""
+        query = (
+            "SELECT origin_id, source FROM pages WHERE unwanted = 0 UNION ALL"
+            " SELECT id, address FROM origins WHERE kind = 'database'"
+        )
+        origins = {origin.id: origin for origin in self.all() if origin.collection == collection}
+        with self._write() as db:
+            rows = [row for row in db.execute(query).fetchall() if row[0] in origins]
+        rows.sort(key=lambda row: origins[row[0]].kind != "site")
+        return {source: origins[origin_id] for origin_id, source in rows}
+
     def mark_refreshed(self, origin: Origin) -> None:
         with self._write() as db:
             db.execute("UPDATE origins SET refreshed = ? WHERE id = ?", [now(), origin.id])
@@ -145,14 +157,14 @@ class Origins:
         return path if page.sha256 and path.is_file() else None
 
     def keep_page(self, origin: Origin, page: KeptPage, file: Path | None) -> None:
-        """Remember a page; `file` is copied. The file goes first, so that what is remembered is there."""
-        if file is not None:
-            with self._explained():
+        """Remember a page; `file` is copied. The file goes first, so that what is remembered is there; and in the transaction, so
+        that nobody sweeps it away meanwhile."""
+        with self._write() as db:
+            if file is not None:
                 self._pages.mkdir(exist_ok=True)
                 aside = self._pages / f"{page.sha256}.part"
                 shutil.copyfile(file, aside)
                 aside.replace(self._pages / page.sha256)
-        with self._write() as db:
             db.execute(
                 "INSERT OR REPLACE INTO pages (origin_id, asked, source, etag, modified, sha256, content_type, charset, fetched)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -209,9 +221,9 @@ class Origins:
         """Delete the files of pages that are remembered no longer."""
         with self._write() as db:
             needed = {row[0] for row in db.execute("SELECT DISTINCT sha256 FROM pages").fetchall()}
-        for path in self._pages.glob("*") if self._pages.is_dir() else ():
-            if path.name.removesuffix(".part") not in needed:
-                path.unlink(missing_ok=True)
+            for path in self._pages.glob("*") if self._pages.is_dir() else ():
+                if path.name.removesuffix(".part") not in needed:
+                    path.unlink(missing_ok=True)
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

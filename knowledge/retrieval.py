@@ -20,7 +20,7 @@ from knowledge.documents import Passage, Why
 from knowledge.filters import Filter, Scope, scope_of
 from knowledge.neighbours import Candidate, best_groups, joined_text
 from knowledge.ranking import DENSE_WEIGHT, fuse
-from knowledge.store import VectorStore
+from knowledge.store import StoreDown, VectorStore
 from knowledge.weights import dense_weights
 
 CANDIDATES = 40
@@ -34,10 +34,10 @@ FindStore = Callable[[str], VectorStore | None]
 
 @dataclass(frozen=True)
 class Question:
-    """One form of what is asked, and its unit vector."""
+    """One form of what is asked, and its unit vector; None where it cannot be embedded, and words alone find something."""
 
     text: str
-    vector: np.ndarray
+    vector: np.ndarray | None
 
 
 class Retriever:
@@ -69,7 +69,8 @@ class Retriever:
             wordings = [lexical.match(db, question.text, scope, depth) for question in questions]
         rows = {row for wording in wordings for row in wording}
         for question in questions:
-            rows |= set(self._nearest(question.vector, scope, collections, depth, filtered=bool(where)))
+            if question.vector is not None:
+                rows.update(self._nearest(question.vector, scope, collections, depth, filtered=bool(where)))
         found = [
             max(
                 (
@@ -78,7 +79,7 @@ class Retriever:
                         source_id,
                         position,
                         chunk,
-                        float(chunk.vector @ question.vector),
+                        _similarity(chunk.vector, question.vector),
                         wording.get(row, 0.0),
                         weights.get(chunk.collection, DENSE_WEIGHT),
                     )
@@ -106,9 +107,12 @@ class Retriever:
         return found
 
     def _named(self, store: VectorStore, collection: str, vector: np.ndarray, scope: Scope, k: int) -> list[int] | None:
-        """The nearest by the vector index, None where it names too few that are allowed."""
+        """The nearest by the vector index, None where it is down or names too few that are allowed."""
         for depth in (k, DEEPER * k, DEEPER**2 * k):
-            ids = store.nearest(collection, vector, depth)
+            try:
+                ids = store.nearest(collection, vector, depth)
+            except StoreDown:
+                return None
             with self._database.reading() as db:
                 rows = scope.keep(db, _rows_of(db, ids))
             if len(rows) >= k or len(ids) < depth:
@@ -145,6 +149,11 @@ class Retriever:
         for row, source_id, position, identity in places:
             if identity in chunks:
                 yield row, source_id, position, chunks[identity]
+
+
+def _similarity(vector: np.ndarray, asked: np.ndarray | None) -> float:
+    """0 where one of them could not be embedded."""
+    return float(vector @ asked) if asked is not None and len(vector) else 0.0
 
 
 def to_passage(chunk: StoredChunk, score: float, similarity: float, text: str = "", why: Why | None = None) -> Passage:
@@ -188,12 +197,14 @@ def _rows_of(db: sqlite3.Connection, ids: Sequence[str]) -> list[int]:
 def _vectors(db: sqlite3.Connection, scope: Scope) -> Iterator[tuple[list[int], np.ndarray]]:
     if scope.rows is None:
         found = db.execute(
-            f"SELECT c.rowid, c.vector FROM sources s CROSS JOIN chunks c ON c.source_id = s.id WHERE {scope.condition}",
+            f"SELECT c.rowid, c.vector FROM sources s CROSS JOIN chunks c ON c.source_id = s.id WHERE {scope.condition}"
+            " AND c.vector <> x''",
             scope.values,
         )
     else:
         found = db.execute(
-            "SELECT rowid, vector FROM chunks WHERE rowid IN (SELECT value FROM json_each(?))", [json.dumps(scope.rows)]
+            "SELECT rowid, vector FROM chunks WHERE rowid IN (SELECT value FROM json_each(?)) AND vector <> x''",
+            [json.dumps(scope.rows)],
         )
     while part := found.fetchmany(READ_AT_ONCE):
         vectors = np.frombuffer(b"".join(vector for _row, vector in part), dtype=np.float32)

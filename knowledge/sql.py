@@ -63,6 +63,15 @@ class Database:
         """The address as it may be kept, a file's from the root; None where a password stands in it."""
         self.name = Path(self._url.database or "").stem or self._url.get_backend_name()
 
+    def to_keep(self) -> str:
+        """The address as it may be written down. Raises: KnowledgeError where a password stands in it."""
+        if self.template is None:
+            raise KnowledgeError(
+                f"A password stands in the address of {self.safe}, and would be written down with it.",
+                "Put it in .env as DB_PASSWORD=… and write ${DB_PASSWORD} in its place.",
+            )
+        return self.template
+
     def read(self, selection: Selection, take: Callable[[list[Row]], None], stop: threading.Event) -> None:
         """Hand over all rows, a batch at a time. Blocks; meant for a worker thread.
 
@@ -307,5 +316,5 @@ def _remedy(cause: str) -> str:
     if re.search("password|authenti|denied", cause, re.IGNORECASE):
         return "Check the name and the password."
     if re.search("connect|refused|timeout|timed out|closed|reset|name or service|network", cause, re.IGNORECASE):
-        return "Check the address and that the database runs; what was read before serves on."
+        return "Check the address and that the database runs."
     return "Check the query and the database."

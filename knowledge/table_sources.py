@@ -19,6 +19,7 @@ from knowledge.sql import Database, Selection
 from knowledge.sql_rows import Spool
 
 COMPARED_ROWS = 500
+THREAD_ENDS_S = 2.0
 
 OpenDatabase = Callable[[str], Database]
 """A database by its address, in which `${NAME}` may stand for a secret. Raises: KnowledgeError."""
@@ -55,7 +56,7 @@ class TableSources:
         Raises: KnowledgeError.
         """
         database = self._open(address)
-        options = {"url": database.template, "name": selection.name, "query": selection.query}
+        options = {"url": database.to_keep(), "name": selection.name, "query": selection.query}
         name = (f"{database.safe}#{selection.name}", collection)
         fresh = all((origin.address, origin.collection) != name for origin in self._origins.all())
         origin = self._origins.put("database", *name, options)
@@ -85,10 +86,14 @@ class TableSources:
             raise KnowledgeError(f"Offline mode: {database.safe} is on another machine.", "Switch offline mode off.")
         with tempfile.TemporaryDirectory(prefix="assistant-") as folder, closing(Spool(Path(folder))) as spool:
             progress(0.0, f"Reading {selection.name}")
+            reading = asyncio.ensure_future(asyncio.to_thread(database.read, selection, spool.add, stop))
             try:
-                await asyncio.to_thread(database.read, selection, spool.add, stop)
+                await asyncio.shield(reading)
             except asyncio.CancelledError:
                 stop.set()
+                # The spool is closed under no thread that writes; one that waits for a server finds it closed.
+                reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+                await asyncio.wait([reading], timeout=THREAD_ENDS_S)
                 raise
             changes = await asyncio.to_thread(self._compare, origin, spool)
             former = self._base.source(origin.address, collection=origin.collection)

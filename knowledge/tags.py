@@ -27,3 +27,10 @@ def set_tags(db: sqlite3.Connection, collection: str, source: str, tags: Iterabl
 def tags_of(db: sqlite3.Connection, collection: str, source: str) -> list[str]:
     rows = db.execute("SELECT tag FROM tags WHERE collection = ? AND source = ? ORDER BY tag", [collection, source])
     return [tag for (tag,) in rows.fetchall()]
+
+
+def all_tags(db: sqlite3.Connection) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for collection, source, tag in db.execute("SELECT collection, source, tag FROM tags ORDER BY tag"):
+        found.setdefault((collection, source), []).append(tag)
+    return found

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import httpx
 
 from knowledge.documents import KnowledgeError, Source
+from knowledge.elsewhere import Outcome
 from knowledge.fetching import Fetcher, parse_url
 from knowledge.knowledge_base import KnowledgeBase
 from knowledge.origins import KeptPage, Origin, Origins
@@ -20,9 +20,6 @@ from knowledge.robots import Robots, parse_robots, read_robots
 from knowledge.web import Missed, SiteLimits, SiteWalk, WebPage, read_page, readable_copy
 
 ROBOTS_AGE = timedelta(hours=24)
-
-Outcome = Literal["new", "changed", "unchanged", "gone", "failed", "more"]
-"""`more`: a site has more pages than were asked for."""
 
 IndexFile = Callable[[Path, str, str], Awaitable[Source]]
 """Makes a document of a file, given its name in the knowledge base and its collection. Raises: KnowledgeError."""

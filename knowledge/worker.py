@@ -8,33 +8,56 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from knowledge import kept_files
 from knowledge.documents import KnowledgeError, Source
+from knowledge.elsewhere import Elsewhere, Result, put_result
 from knowledge.index import Index
 from knowledge.ingest import Ingest, Step, Stopped, to_the_end
 from knowledge.jobs import Job, Jobs, JobState
-from knowledge.unfolding import UNPACKED, unfold
+from knowledge.reembedding import Embed, is_behind, reembed, see_to
+from knowledge.unfolding import UNPACKED, Unfolded, unfold, vanished
 
 JOBS_AT_ONCE = 2
-"""While one is embedded, the next is read; and a small file does not wait for a large one."""
+"""While one is embedded, the next is read; and a small file does not wait for a large one. So many again for what is no file:
+a walk over a site mostly waits."""
+STOP_POLL_S = 0.1
 POLL_S = 0.3
 TOLD_EVERY_S = 0.25
 RETRY_S = 2.0
 
 TakeIn = Callable[[Ingest, Path | None], Awaitable[Source]]
 """Reads a file in and keeps it in a folder, or leaves it where it is."""
+Tell = Callable[[Result], Awaitable[None]]
+ReadElsewhere = Callable[[Ingest, Elsewhere, Tell], Coroutine[Any, Any, None]]
+"""Reads in what is no file, and tells what became of each document. Raises: KnowledgeError."""
+Forget = Callable[[str, str, Path | None], Awaitable[None]]
+"""Takes a document out of its collection, given its name, that, and where its file was kept."""
 log = logging.getLogger(__name__)
 
 
 class Worker:
-    def __init__(self, index: Index, jobs: Jobs, take_in: TakeIn) -> None:
+    def __init__(
+        self,
+        index: Index,
+        jobs: Jobs,
+        take_in: TakeIn,
+        read_elsewhere: ReadElsewhere,
+        forget: Forget,
+        embed: Embed,
+    ) -> None:
+        """`embed` is the wanted embedding, for documents that were indexed with another one."""
         self._index = index
         self._jobs = jobs
         self._take_in = take_in
+        self._read_elsewhere = read_elsewhere
+        self._forget = forget
+        self._embed = embed
+        self._of_files: set[str] = set()
         self._wake = asyncio.Event()
         self._running: dict[str, tuple[asyncio.Task[None], threading.Event]] = {}
         self._reclaimed = False
@@ -72,23 +95,40 @@ class Worker:
 
     async def _round(self) -> None:
         await asyncio.to_thread(self._index.sweep_after_others)
-        if not self._running and not await asyncio.to_thread(self._jobs.unfinished):
+        if not self._running and not await asyncio.to_thread(self._is_wanted):
             return
         if not self._reclaimed:
             await asyncio.to_thread(self._index.open_for_writing, 0.0)
             await asyncio.to_thread(self._reclaim)
             self._reclaimed = True
+        if self._index.needs_filling():
+            await asyncio.to_thread(self._index.fill)
+        await asyncio.to_thread(see_to, self._index, self._jobs)
         for job_id in await asyncio.to_thread(self._jobs.wanted, list(self._running)):
             if job_id in self._running:
                 self._running[job_id][1].set()
-        while len(self._running) < JOBS_AT_ONCE:
-            job = await asyncio.to_thread(self._jobs.claim)
+        await self._begin(files=True)
+        await self._begin(files=False)
+
+    async def _begin(self, *, files: bool) -> None:
+        while sum((job_id in self._of_files) == files for job_id in self._running) < JOBS_AT_ONCE:
+            job = await asyncio.to_thread(self._jobs.claim, files=files)
             if job is None:
                 return
+            if files:
+                self._of_files.add(job.id)
             stop = threading.Event()
             task = asyncio.create_task(self._work(job, stop), name=f"ingest {job.id}")
             self._running[job.id] = task, stop
             task.add_done_callback(partial(self._end, job.id))
+
+    def _is_wanted(self) -> bool:
+        return bool(
+            self._jobs.unfinished()
+            or is_behind(self._index)
+            or self._index.needs_filling()
+            or self._index.database.sets().coming is not None
+        )
 
     def _reclaim(self) -> None:
         """Take over what a dead process left, and the files that it had no more time to let go."""
@@ -101,6 +141,7 @@ class Worker:
 
     def _end(self, job_id: str, _task: asyncio.Task[None]) -> None:
         self._running.pop(job_id, None)
+        self._of_files.discard(job_id)
         self.wake()
 
     async def _work(self, job: Job, stop: threading.Event) -> None:
@@ -108,8 +149,19 @@ class Worker:
         teller = _Teller(self._jobs, job)
         ingest = Ingest(path, job.collection, job.source, stop=stop, partial=True, tell=teller)
         try:
+            if not job.path:
+                await self._embed_anew(job, stop, teller)
+                return
+            if (wanted := await asyncio.to_thread(self._jobs.elsewhere, job.id)) is not None:
+                await self._until_stopped(ingest, self._read_elsewhere(ingest, wanted, partial(self._note, job)))
+                await asyncio.to_thread(teller.tell)
+                await self._settle(job, "done")
+                return
             if (unfolded := await to_the_end(unfold, job, self._index.folder / UNPACKED, stop)) is not None:
-                if not await asyncio.to_thread(self._jobs.unfold, job, *unfolded):
+                ingest.check_stop()
+                # Before the job is done: what a kill interrupts is done again.
+                await self._forget_vanished(job, unfolded)
+                if not await asyncio.to_thread(self._jobs.unfold, job, unfolded.jobs, unfolded.message):
                     raise Stopped(f"Unpacking {job.title} was stopped.", "Add it again when you like.")
                 self._let_go(job)
                 return
@@ -124,6 +176,41 @@ class Worker:
         except Exception as error:  # noqa: BLE001 — a job that fails says so in the list, and the next one begins
             await asyncio.to_thread(teller.tell)
             await self._broken_off(job, ingest, error)
+
+    async def _embed_anew(self, job: Job, stop: threading.Event, teller: _Teller) -> None:
+        """Unless another process, where another embedding is set, asked for it."""
+        if job.source != self._index.embedding:
+            await self._settle(job, "cancelled")
+            return
+        await reembed(self._index, self._embed, stop, teller)
+        await self._settle(job, "done")
+
+    async def _until_stopped(self, ingest: Ingest, reading: Coroutine[Any, Any, None]) -> None:
+        """A server may be silent for minutes: what is to stop does not wait for it. Raises: Stopped, KnowledgeError."""
+        task = asyncio.create_task(reading)
+        try:
+            while not task.done() and not ingest.stop.is_set():
+                await asyncio.wait([task], timeout=STOP_POLL_S)
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if task.cancelled():
+            ingest.check_stop()
+        await task
+
+    async def _note(self, job: Job, result: Result) -> None:
+        await to_the_end(self._write_result, job, result)
+
+    def _write_result(self, job: Job, result: Result) -> None:
+        with self._index.database.writing() as db:
+            put_result(db, job.id, result)
+
+    async def _forget_vanished(self, job: Job, found: Unfolded) -> None:
+        """What an archive held when it was read before, and holds no longer."""
+        known = [source.source for source in await asyncio.to_thread(self._index.sources, [job.collection])]
+        for source in vanished(job.source, found, known):
+            await self._forget(source, job.collection, Path(job.keep) if job.keep else None)
 
     async def _broken_off(self, job: Job, ingest: Ingest, error: Exception) -> None:
         wanted = (await asyncio.to_thread(self._jobs.wanted, [job.id])).get(job.id)

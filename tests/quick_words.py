@@ -31,6 +31,14 @@ class Words:
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
+class NewWords(Words):
+    """The same in fewer dimensions, as another embedding has them."""
+
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = (await super().embed(texts))[:, :48]
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
 @asynccontextmanager
 async def working(base: KnowledgeBase) -> AsyncIterator[None]:
     """The queue is worked off meanwhile."""

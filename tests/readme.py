@@ -10,7 +10,15 @@ from assistant.settings import settings_rows
 from tools.engines.catalogue import cards
 
 README = Path(__file__).parents[1] / "README.md"
-ROOMS = ("assistant", "tools", "tools/engines", "knowledge", "knowledge/parsing")
+ROOMS = (
+    "assistant",
+    "tools",
+    "tools/engines",
+    "tools/engines/starter_picture",
+    "tools/training",
+    "knowledge",
+    "knowledge/parsing",
+)
 
 
 def settings_table() -> str:

@@ -32,8 +32,9 @@ LEAST_QUOTE_COVERAGE = 0.5
 """Of the answer's words by the sentence that bears it out best and those beside it."""
 LONGEST_OF_ONE_SENTENCE = 12
 """Content words; a longer answer may gather what stands in several places."""
-SURE_LIKENESS = 0.4
-"""Of the question and the sentence that answers it."""
+SURE_LIKENESS = 0.42
+LEAST_LIKENESS = 0.25
+"""Of the question and the sentence that answers it; for the least, also that sentence with its neighbours."""
 
 
 async def answer_from_passages(
@@ -90,7 +91,7 @@ async def _may_answer(
     context: ToolContext, base: KnowledgeBase, cited: Cited, sentence: str, spent: list[Cost]
 ) -> bool:
     """Whether one place of a passage bears most of it out, is about the question, and it is the kind of answer asked for. Where
-    neither words nor meaning tell surely, the model is asked for a second opinion, whose cost is added to `spent`."""
+    neither all of the question's words nor meaning tell surely, the model is asked for a second opinion, whose cost is added to `spent`."""
     question = cited.question
     if not is_kind_asked(question, sentence):
         return False
@@ -101,10 +102,13 @@ async def _may_answer(
     if len(told) <= LONGEST_OF_ONE_SENTENCE and coverage(told, in_context(support)) < LEAST_QUOTE_COVERAGE:
         return False
     asked = content_words(question)
-    if coverage(asked, support.quote) or coverage(asked, support.passage.text) == 1.0:
+    if coverage(asked, support.passage.text) == 1.0 or await base.likeness(question, support.quote) >= SURE_LIKENESS:
         return True
-    if await base.likeness(question, support.quote) >= SURE_LIKENESS:
-        return True
+    if (
+        not coverage(asked, support.quote)
+        and await base.likeness(question, support.quote, in_context(support)) < LEAST_LIKENESS
+    ):
+        return False
     return await _second_opinion(context, question, sentence, flat(support.quote), spent)
 
 

@@ -1,10 +1,11 @@
 // The knowledge page: the list of documents, the search, a document's text. Files on their way in: knowledge_queue.js.
 import { announce, areYouSure, attempt, byId, dayOf, fill, fromTemplate, markedText, placeOf, query, reconcile, request, say, setHidden, setLabel, setText, sizeOf } from "./knowledge_parts.js";
-import { onChange, start } from "./knowledge_queue.js";
+import { enqueued, onChange, start } from "./knowledge_queue.js";
 
 const ROWS = 100;
 const TYPING_MS = 250;
 const SETTLE_MS = 1000; // what changes while files are read is listed no more often
+const QUIET_MS = 3000; // after so long without news the language of the documents is looked at
 const view = { q: "", collection: "", sort: "added", down: true, start: 0 };
 
 // The list
@@ -48,6 +49,7 @@ const make = () => {
   const row = fromTemplate("source-row");
   row.querySelector("[data-act=read]").addEventListener("click", () => read(row.item));
   row.querySelector("[data-act=share]").addEventListener("click", () => (row.item.shared ? unshare(row.item) : share(row.item)));
+  row.querySelector("[data-act=refresh]").addEventListener("click", () => refresh(row.item));
   row.querySelector("[data-act=forget]").addEventListener("click", () => forget(row.item));
   return row;
 };
@@ -71,6 +73,7 @@ const update = (row, item) => {
   cell("size", sizeOf(item.size));
   cell("added", dayOf(item.added));
   updateSkipped(row.querySelector("details"), item.skipped);
+  updateOrigin(row, item);
   const [shareButton, forgetButton] = row.querySelectorAll("[data-act=share], [data-act=forget]");
   const name = item.shared ? say.unshare : say.share;
   setText(shareButton, name);
@@ -90,6 +93,33 @@ const updateSkipped = (details, skipped) => {
   if (old.join("\n") === lines.join("\n")) return;
   details.querySelector("ul").replaceChildren(...lines.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 };
+
+// When a web page or table was last compared with what it was read from, and what was found.
+const updateOrigin = (row, { origin, theirs, title }) => {
+  const line = row.querySelector(".origin");
+  setHidden(line, !origin);
+  const button = row.querySelector("[data-act=refresh]");
+  setHidden(button, !origin || !theirs || !origin.refreshes);
+  if (!origin) return;
+  const when = origin.refreshed ? fill(say.refreshed, { when: dayOf(origin.refreshed) }) : "";
+  setText(line, [when, origin.said].filter(Boolean).join(" · "));
+  line.classList.toggle("failed", origin.failed);
+  const name = origin.kind === "site" ? say.refresh_site : say.refresh;
+  setText(button, name);
+  setLabel(button, fill(say.act_on, { act: name, name: title }));
+};
+
+const refresh = (item) => attempt(async () => {
+  const { jobs } = await request("sources/refresh", { collection: item.collection, source: item.source });
+  announce(fill(say.refresh_begun, { name: item.title }));
+  enqueued(jobs);
+});
+
+const hint = () => attempt(async () => {
+  const { hint: text } = await request("hint");
+  setText(byId("hint"), text);
+  setHidden(byId("hint"), !text);
+});
 
 const share = (item) => attempt(async () => {
   await request("sources/share", { collection: item.collection, source: item.source });
@@ -245,12 +275,16 @@ byId("forget").addEventListener("click", async () => {
 });
 
 let pending = 0;
+let hinting = 0;
 onChange(() => {
+  clearTimeout(hinting);
+  hinting = setTimeout(hint, QUIET_MS);
   if (pending) return;
   pending = setTimeout(() => { pending = 0; list(); }, SETTLE_MS);
 });
 
 byId("query").value = new URLSearchParams(location.search).get("q") || "";
 list();
+hint();
 start();
 if (byId("query").value) search();

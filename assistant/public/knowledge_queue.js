@@ -96,8 +96,13 @@ const reasonOf = (sending) => {
 
 const arrived = (upload, made) => {
   uploads.delete(upload.key);
-  // A small file may be read, and told so, before the answer to its upload is here.
-  for (const job of made) if (!told.has(job.id)) jobs.set(job.id, job);
+  enqueued(made);
+};
+
+// What is small may be read, and told so, before the answer to who added it is here.
+export const enqueued = (made) => {
+  for (const job of made) if (told.get(job.id) === undefined || told.get(job.id) < job.changed) jobs.set(job.id, job);
+  draw();
   poll(BUSY_MS);
 };
 
@@ -119,6 +124,8 @@ const refresh = async () => {
     news.forEach(take);
     if (news.length) changed();
     since = answer.now || "";
+    setText(byId("notices"), answer.notices.join(" "));
+    setHidden(byId("notices"), !answer.notices.length);
     draw();
   }
   poll(document.hidden || !isBusy() ? IDLE_MS : BUSY_MS);
@@ -134,6 +141,7 @@ const take = (job) => {
   if (job.state === "done" && before && ACTIVE.has(before)) finished.add(job.id);
   if ((job.state === "done" && !job.leaves_out) || job.state === "cancelled") jobs.delete(job.id);
   else jobs.set(job.id, job);
+  if (job.state === "done" && job.message && before && before !== "done") announce(`${job.title}: ${job.message}`);
   if (job.state === "failed" && before && before !== "failed") announce(`${job.title}: ${job.message}`);
 };
 
@@ -170,7 +178,7 @@ const drawNow = () => {
   const halted = active > 0 && all.every((row) => !ACTIVE.has(row.state) || row.state === "paused");
   setText(byId("pause-all"), halted ? say.resume_all : say.pause_all);
   byId("pause-all").dataset.act = halted ? "resume" : "pause";
-  setHidden(byId("pause-all"), !all.some((row) => row.id && ACTIVE.has(row.state) && row.pauses !== false));
+  setHidden(byId("pause-all"), !all.some((row) => row.id && ACTIVE.has(row.state)));
   setHidden(byId("cancel-all"), !active);
   setHidden(byId("clear-failed"), active === all.length);
 };
@@ -199,7 +207,7 @@ const update = (row, item) => {
   else bar.value = item.fraction || 0;
   setLabel(bar, `${item.name}: ${say[`state_${item.state}`]}`);
   setText(row.querySelector(".why"), ACTIVE.has(item.state) ? "" : item.message);
-  const acts = (OFFERED[item.state] || []).filter((act) => act !== "pause" || (item.id && item.pauses !== false));
+  const acts = (OFFERED[item.state] || []).filter((act) => act !== "pause" || item.id);
   const theirs = item.theirs !== false;
   for (const button of row.querySelectorAll("[data-act]")) {
     const { act } = button.dataset;
@@ -262,7 +270,7 @@ const forAll = (act, which) => {
 
 byId("pause-all").addEventListener("click", (event) => {
   const { act } = event.currentTarget.dataset;
-  forAll(act, (row) => (act === "pause" ? ACTIVE.has(row.state) && row.state !== "paused" && row.pauses !== false : row.state === "paused"));
+  forAll(act, (row) => (act === "pause" ? ACTIVE.has(row.state) && row.state !== "paused" : row.state === "paused"));
 });
 byId("cancel-all").addEventListener("click", () => forAll("cancel", (row) => ACTIVE.has(row.state)));
 byId("clear-failed").addEventListener("click", () => forAll("cancel", (row) => !ACTIVE.has(row.state)));
@@ -273,11 +281,9 @@ const readIn = (form, path, asked) => form?.addEventListener("submit", async (ev
   event.preventDefault();
   const answer = await attempt(() => request(path, { ...asked(), whom: byId("whom").value }));
   if (!answer) return;
-  answer.jobs.forEach(take);
+  enqueued(answer.jobs);
   announce(fill(say.added_1, { name: answer.jobs[0].title }));
   form.reset();
-  draw();
-  poll(BUSY_MS);
 });
 readIn(byId("web"), "web", () => ({ address: byId("address").value, site: byId("site").checked }));
 readIn(byId("database"), "database", () => ({ address: byId("database-address").value, name: byId("table").value, query: byId("sql").value }));

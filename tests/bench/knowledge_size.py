@@ -1,7 +1,8 @@
 """A knowledge base of 100,000 chunks: milliseconds of a search beyond embedding the question, and memory.
 
 Vectors are drawn by chance and texts mixed from the manual's sentences, so that most questions match thousands of chunks: harder
-than real documents. Measured in a fresh process (`python -m tests.bench.knowledge_size FOLDER`), as after a start.
+than real documents. `python -m tests.bench.knowledge_size FOLDER` fills the folder, unless it is filled already, and measures in
+a fresh process, as after a start.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +53,7 @@ async def embed(texts: Sequence[str]) -> np.ndarray:
 
 async def size(folder: Path) -> bool:
     await _fill(folder)
-    done = subprocess.run([sys.executable, "-m", "tests.bench.knowledge_size", str(folder)], check=False)
+    done = subprocess.run([sys.executable, "-m", "tests.bench.knowledge_size", str(folder), "--measure"], check=False)
     return done.returncode == 0
 
 
@@ -80,7 +82,7 @@ def _put(index: Index, part: int, sentences: Sequence[str]) -> None:
         f"part-{part}.md", "part", "pending", None, 0, f"{part:064d}", "2026-11-24T00:00:00+00:00", "shared"
     )
     source_id = index.begin(source)
-    index.add_chunks(source_id, source, 0, chunks, vectors)
+    index.add_chunks(source_id, source, 0, chunks, vectors, "chance")
     index.finish(source_id, source)
 
 
@@ -98,7 +100,7 @@ async def _measure(folder: Path) -> bool:
 
 async def _timed(base: KnowledgeBase, name: str, where: Filter) -> bool:
     vectors = {question: (await embed([question]))[0] for question in QUESTIONS}
-    base._embed_questions = lambda texts: _ready([vectors[text] for text in texts])
+    base.embedders.own = replace(base.embedders.own, questions=lambda texts: _ready([vectors[text] for text in texts]))
     p50, p95, processor = [], [], []
     for _ in range(ROUNDS):
         times, spent = [], []
@@ -130,4 +132,5 @@ def _memory_mb() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(int(not asyncio.run(_measure(Path(sys.argv[1])))))
+    work = _measure if "--measure" in sys.argv else size
+    sys.exit(int(not asyncio.run(work(Path(sys.argv[1])))))

@@ -194,11 +194,29 @@ def test_a_page_and_a_database_from_elsewhere_become_documents(tab: Page, tmp_pa
     with served(tmp_path) as address:
         tab.get_by_label("Address", exact=True).fill(f"{address}/quay.html")
         tab.locator("#web button").click()
-        expect(row_of(tab, f"{address}/quay.html")).to_contain_text("Ready")
+        quay = row_of(tab, f"{address}/quay.html")
+        expect(quay).to_contain_text("Ready")
+        expect(quay).to_contain_text(re.compile(r"Compared with its origin today \d\d:\d\d · 1 new\."))
+        quay.get_by_role("button", name="Refresh: The quay").click()
+        expect(quay).to_contain_text("Nothing has changed.")
+        (tmp_path / "quay.html").unlink()
+        quay.get_by_role("button", name="Refresh: The quay").click()
+        expect(quay).to_contain_text("the server answered 404). Check the address. What was read before is kept.")
+        expect(quay).to_contain_text("Ready")
     tab.get_by_label("Its address").fill(f"sqlite:///{tmp_path / 'shop.db'}")
     tab.get_by_label("Table, or a name").fill("boats")
     tab.locator("#database button").click()
-    expect(row_of(tab, "boats (shop)")).to_contain_text("Ready")
+    boats = row_of(tab, "boats (shop)")
+    expect(boats).to_contain_text("Ready")
+    with contextlib.closing(sqlite3.connect(tmp_path / "shop.db")) as db, db:
+        db.execute("INSERT INTO boats VALUES (2, 'Erna')")
+    boats.get_by_role("button", name="Refresh: boats (shop)").click()
+    expect(boats).to_contain_text("1 new.")
+    expect(boats.locator("td.chunks")).to_have_text("2")
+    tab.get_by_label("Its address").fill("postgresql://ada:s3cr3t@db/shop")
+    tab.get_by_label("Table, or a name").fill("boats")
+    tab.locator("#database button").click()
+    expect(tab.locator("#trouble")).to_contain_text("A password stands in the address of postgresql://db/shop")
     tab.locator("#elsewhere").scroll_into_view_if_needed()
     picture_of(tab, "knowledge-elsewhere")
 
@@ -230,18 +248,22 @@ def test_the_page_speaks_french(new_context: Callable[..., BrowserContext], libr
 
 
 def test_a_kill_in_the_middle_loses_nothing(
-    new_context: Callable[..., BrowserContext], new_server: Callable[..., Server]
+    new_context: Callable[..., BrowserContext], new_server: Callable[..., Server], tmp_path: Path
 ) -> None:
-    server = new_server().start()
+    server = new_server(ASSISTANT_FETCH_PRIVATE_HOSTS="127.0.0.1").start()
     page = knowledge_page(new_context(), server)
     files = {f"{n}.txt": "\n\n".join(f"Line {i} of paper {n}." for i in range(400)).encode() for n in range(8)}
     drop(page, files)
     expect(page.locator("#sources tr").first).to_be_visible()
-    server.kill()
-    expect(page.locator("#trouble")).to_contain_text("does not answer")
-    server.start()
-    page.reload(timeout=60_000)
-    settled(page)
+    (tmp_path / "quay.html").write_text("<title>The quay</title><p>It is long.</p>")
+    with served(tmp_path) as address:
+        page.request.post(f"{server.url}/knowledge/api/web", data={"address": f"{address}/quay.html", "site": True})
+        server.kill()
+        expect(page.locator("#trouble")).to_contain_text("does not answer")
+        server.start()
+        page.reload(timeout=60_000)
+        settled(page)
+        expect(row_of(page, "The quay")).to_contain_text("Ready")
     for name in files:
         expect(row_of(page, name)).to_contain_text("Ready")
     leave(page)

@@ -125,8 +125,13 @@ def test_a_table_and_a_query_are_read_in_and_read_anew(assistant: Command, shop,
         (["ingest", "--database", "sqlite:///shop.db"], "There are: goods"),
         (["ingest", "--database", "sqlite:///shop.db", "--query", "SELECT 1"], "needs a name"),
         (["ingest", "--database", "mysql://${NO_SUCH_NAME}@db/shop", "--table", "t"], "NO_SUCH_NAME has no value"),
+        (
+            ["ingest", "--database", "mysql://a:s3cr3t@db/shop", "--table", "t"],
+            "would be written down with it. Put it in .env",
+        ),
         (["refresh", "https://example.org"], "Nothing came from"),
         (["forget", "https://example.org", "--site"], "Nothing came from"),
+        (["jobs", "--cancel", "none"], "There is no job none"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(assistant: Command, shop, arguments: list[str], words: str) -> None:
@@ -139,3 +144,42 @@ def test_a_query_that_writes_is_refused(assistant: Command, shop) -> None:
     status, _, said = assistant("ingest", "--database", "sqlite:///shop.db", "--query", "gone=DELETE FROM goods")
     assert (status, shop.execute("SELECT count(*) FROM goods").fetchone()) == (1, (2,))
     assert "Only SELECT is run" in said
+
+
+def test_sources_tell_collection_and_tags(assistant: Command, tmp_path: Path, capsys) -> None:
+    for name in ("lease", "menu"):
+        (tmp_path / f"{name}.txt").write_text(f"This is the {name}.", "utf-8")
+        assistant("ingest", f"{name}.txt", "--collection", f"about-{name}s")
+    path = str(tmp_path / "lease.txt")
+    assert assistant("tag", path, "Contracts", "2024")[0] == 0
+    lease, menu = sorted(assistant("sources")[1], key=lambda line: line["title"])
+    assert list(lease) == [
+        "source", "title", "state", "pages", "chunks", "sha256", "added", "skipped", "collection", "tags",
+    ]  # fmt: skip
+    assert (lease["collection"], lease["tags"]) == ("about-leases", ["2024", "contracts"])
+    assert (menu["collection"], menu["tags"]) == ("about-menus", [])
+    call(["sources"])
+    out = capsys.readouterr().out.splitlines()
+    assert f"indexed  1 chunks  about-leases  {path} #2024 #contracts" in out
+    assert f"indexed  1 chunks  about-menus   {tmp_path / 'menu.txt'}" in out
+
+
+def test_what_is_gone_from_a_folder_is_named_and_stays(assistant: Command, tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "papers" / f"{name}.txt").write_text(f"Paper {name}.", "utf-8")
+    assert "No longer" not in assistant("ingest", "papers")[2]
+    (tmp_path / "papers" / "a.txt").unlink()
+    assert "No longer in papers, but kept: papers/a.txt. `assistant forget`" in assistant("ingest", "papers")[2]
+    assert len(assistant("sources")[1]) == 2
+
+
+def test_the_queue_is_listed_and_obeys(assistant: Command, web: WebServer) -> None:
+    assistant("ingest", f"{web.url}/none")
+    (job,) = assistant("jobs")[1]
+    assert (job["source"], job["state"]) == (f"{web.url}/none", "failed") and "404" in job["message"]
+    (waiting,) = assistant("jobs", "--resume", job["id"])[1]
+    assert waiting["state"] == "waiting"
+    assert [line["state"] for line in assistant("jobs", "--pause", job["id"])[1]] == ["paused"]
+    assert assistant("jobs", "--cancel", job["id"])[1] == []
+    assert [line["state"] for line in assistant("jobs", "--all")[1]] == ["cancelled"]

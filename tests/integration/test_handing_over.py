@@ -6,16 +6,23 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from assistant.settings import load_settings
+from assistant.sources import operators, read_elsewhere
 from knowledge.knowledge_base import KnowledgeBase
 from tests.quick_words import working
+from tests.web_server import Answer, serving
 from tools.engines.base import EngineOptions
 from tools.engines.device import DeviceArbiter
 from tools.engines.onnx import load_embedding
@@ -39,7 +46,7 @@ async def assistant(home: Path, *arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         ASSISTANT,
         *arguments,
-        env={**os.environ, "ASSISTANT_HOME": str(home)},
+        env={**os.environ, "ASSISTANT_HOME": str(home), "ASSISTANT_FETCH_PRIVATE_HOSTS": "127.0.0.1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=home,
@@ -62,6 +69,31 @@ async def test_the_page_does_the_work_of_the_command(home: Path, page: Knowledge
     status, out, err = await assistant(home, "forget", "papers/cat.txt")
     assert (status, err) == (0, "")
     assert [p.title for p in await page.search("cat", k=9)] == ["open.txt"]
+
+
+async def test_a_site_and_a_table_are_handed_over_like_files(home: Path, page: KnowledgeBase) -> None:
+    settings = replace(load_settings(home, {"ASSISTANT_FETCH_PRIVATE_HOSTS": "127.0.0.1"}), home=home)
+    page.read_elsewhere = partial(read_elsewhere, settings, page, operators)
+    with closing(sqlite3.connect(home / "shop.db")) as db, db:
+        db.execute("CREATE TABLE boats (id INTEGER PRIMARY KEY, name TEXT)")
+        db.execute("INSERT INTO boats VALUES (1, 'Wanda')")
+    with serving() as web:
+        web.pages["/"] = Answer('<title>Quay</title><p>The quay is long.</p><a href="/a">a</a>', etag='"1"')
+        web.pages["/a"] = Answer("<title>Crane</title><p>The crane is yellow.</p>", etag='"a"')
+        source = ("--database", "sqlite:///shop.db", "--table", "boats", "--json")
+        status, out, err = await assistant(home, "ingest", web.url, "--site", "--depth", "1", *source)
+        assert (status, [json.loads(line)["title"] for line in out.splitlines()]) == (
+            0,
+            ["Quay", "Crane", "boats (shop)"],
+        )
+        assert f"process {os.getpid()}" in err
+        web.answered.clear()
+        status, out, _ = await assistant(home, "refresh", "--json")
+    assert status == 0
+    assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["unchanged"] * 3
+    assert 200 not in web.answered and web.answered.count(304) == 2
+    assert {job.state for job in page.jobs()} == {"done"}
+    assert (await page.search("Which boat is called Wanda?"))[0].title == "boats (shop)"
 
 
 def test_a_watch_ends_cleanly_with_ctrl_c(home: Path, tmp_path: Path) -> None:

@@ -375,7 +375,7 @@ async def test_a_document_that_is_read_while_everything_is_forgotten_stays_away(
 @pytest.mark.parametrize("wish", ["cancel", "pause", "forget_all"])
 async def test_an_archive_that_is_given_up_as_it_is_unpacked_becomes_no_jobs(base, tmp_path, wish):
     [job] = base.enqueue([note(tmp_path, "An archive.")])
-    base._jobs.claim()
+    base._jobs.claim(files=True)
     if wish == "forget_all":
         base._index.forget_all(None)
     else:
@@ -488,3 +488,43 @@ async def test_what_another_process_forgets_is_no_longer_read_here(base, tmp_pat
         assert not base._worker._running
     assert (base.sources(), base.jobs()) == ([], [])
     await other.close()
+
+
+def archive(folder: Path, name: str, **members: str) -> Path:
+    path = folder / name
+    with zipfile.ZipFile(path, "w") as packed:
+        for inner, text in members.items():
+            packed.writestr(f"{inner}.txt", text)
+    return path
+
+
+async def test_what_an_archive_holds_no_longer_is_taken_out_with_its_file(base, tmp_path):
+    kept = tmp_path / "kept"
+    async with working(base):
+        for members in (
+            {"a": "The anchor.", "b": "The buoy.", "c": "The crane."},
+            {"a": "The anchor.", "c": "The crane."},
+        ):
+            path = archive(tmp_path, "sent.zip", **members)
+            base.enqueue([path], names=["pack.zip"], keep_files=kept)
+            await base.settled()
+    assert sorted(s.source for s in base.sources()) == ["pack.zip/a.txt", "pack.zip/c.txt"]
+    assert "The buoy." not in await found(base, "buoy")
+    assert len(list(kept.glob("*.txt"))) == 2
+
+
+async def test_a_member_that_is_only_left_out_now_keeps_its_text(base, tmp_path):
+    async with working(base):
+        for text in ("The buoy.", ""):
+            base.enqueue([archive(tmp_path, "pack.zip", a="The anchor.", b=text)])
+            await base.settled()
+    assert [Path(s.source).name for s in base.sources()] == ["a.txt", "b.txt"]
+
+
+async def test_a_folder_that_is_called_like_an_archive_file_is_not_emptied_by_it(base, tmp_path):
+    (tmp_path / "a.txt").write_text("The anchor.")
+    async with working(base):
+        base.enqueue([tmp_path / "a.txt"], names=["reports/a.txt"])
+        base.enqueue([archive(tmp_path, "reports", b="The buoy.")], names=["reports"])
+        await base.settled()
+    assert sorted(s.source for s in base.sources()) == ["reports/a.txt", "reports/b.txt"]

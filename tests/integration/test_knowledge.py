@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ async def test_the_same_content_twice_is_not_embedded_again(base, tmp_path, engi
         asked.extend(texts)
         return await engine.embed(texts)
 
-    base.embed_behind = counting
+    base.embedders.own = replace(base.embedders.own, behind=counting)
     path = note(tmp_path, "Bread arrives before six.")
     first, again = await base.add(path), await base.add(path)
     await base.add(path, collection="thread-1", source="upload.txt")
@@ -193,12 +194,6 @@ async def test_a_damaged_vector_index_is_rebuilt_from_the_text_store(base, tmp_p
     assert (await again.search("Item 12"))[0].title == "12.txt"
     assert again._index._store.count("shared") == 30
     await again.close()
-
-
-async def test_another_embedding_is_refused_with_the_remedy(base, tmp_path, engine):
-    await base.add(note(tmp_path, "Text."))
-    with pytest.raises(KnowledgeError, match="former embedding"):
-        KnowledgeBase(tmp_path / "knowledge", engine.embed, "openai:text-embedding-3-small")
 
 
 async def test_the_manual_alone_is_indexed_anew_for_another_embedding(base, tmp_path, engine):

@@ -40,7 +40,11 @@ NOT_READ = "install tesseract-ocr to have it read"
 FILLINGS = ("x", "1", "", "shared", "sqlite:///x", "inside the network (1)", NOT_READ)
 KNOWLEDGE = Path(knowledge.__file__).parent
 PAGE = Path(assistant.__file__).parent
-SOURCES = (*KNOWLEDGE.rglob("*.py"), *PAGE.glob("app*.py"), PAGE / "shelf.py", PAGE / "recordings.py")
+SOURCES = (
+    *KNOWLEDGE.rglob("*.py"),
+    *PAGE.glob("app*.py"),
+    *(PAGE / f"{n}.py" for n in ("shelf", "sources", "recordings")),
+)
 
 
 def literal(node: ast.expr) -> Iterator[str]:

