@@ -97,8 +97,8 @@ class _Reply:
                     self.first_token_s = time.monotonic() - self.started
                 self.text += text
                 return TextDelta(text)
-            case said.Progress(fraction, eta_s, text):
-                return ToolProgress(tool, fraction, eta_s, text)
+            case said.Progress(fraction, eta_s, text, preview):
+                return ToolProgress(tool, fraction, eta_s, text, preview)
             case Artifact():
                 self.artifacts.append(output)
                 return ArtifactReady(output)
@@ -331,6 +331,7 @@ class Assistant:
             image=lambda: self.engines.image(models),
             knowledge=self.knowledge,
             options=options,
+            pictures=[p for t in past for p in _pictures(t)],
             tell_apart=self.engines.tell_apart,
         )
 
@@ -419,6 +420,11 @@ def _plain(attachment: Attachment) -> dict[str, str]:
 
 def _attachment(plain: Mapping[str, Any]) -> Attachment:
     return Attachment(Path(plain["path"]), plain["name"], plain["kind"], plain["mime_type"])
+
+
+def _pictures(turn: TurnRecord) -> list[Artifact]:
+    made = turn.receipt.get("artifacts", ())
+    return [Artifact("image", Path(a["path"]), "image/png", a["meta"]) for a in made if a["kind"] == "image"]
 
 
 def _added(a: Usage, b: Usage) -> Usage:

@@ -35,6 +35,7 @@ from assistant.app_cited import as_still_readable
 from assistant.app_config import MAX_FILES, texts
 from assistant.app_markdown import escape_colons
 from assistant.app_passages import beside
+from assistant.app_pictures import exactly, seed_actions
 from assistant.app_session import answer, hide_actions, message_of, readable, run_below, say_for_user, start, stop_turns
 from assistant.app_speaking import end_conversation, tell
 from assistant.app_state import LOCAL_USER, page
@@ -133,7 +134,13 @@ async def resume(thread: ThreadDict) -> None:
         record = await _own_turn(payload["turn"])
         decided = record.receipt.get("decision") if record else None
         decision = Decision(**decided) if decided else None
-        actions = [again_action(payload), *tool_actions(decision, payload, True), *await keep_actions(thread["id"])]
+        made = [a for a in record.receipt.get("artifacts", ()) if a["kind"] == "image"] if record else []
+        actions = [
+            again_action(payload),
+            *seed_actions(made, payload, words()),
+            *tool_actions(decision, payload, True),
+            *await keep_actions(thread["id"]),
+        ]
         await _show_actions(last["id"], actions)
 
 
@@ -357,6 +364,18 @@ async def hear_again(action: cl.Action) -> None:
             options = {k: before[k] for k in ("language", "translate") if k in before}
             options["speakers"] = chosen_speakers(context.session.chat_settings) or 0
         start(_answer_again(record, asked, "transcribe_audio", options))
+
+
+@cl.action_callback("same_seed")
+@readable
+async def same_seed(action: cl.Action) -> None:
+    """The same picture once more, as a turn of its own."""
+    record, n = await _own_turn(action.payload["turn"]), action.payload["picture"]
+    made = [a["meta"] for a in record.receipt.get("artifacts", ()) if a["kind"] == "image"] if record else []
+    if isinstance(n, int) and 0 <= n < len(made) and made[n].get("seed") is not None:
+        text = words()["same_seed_request"].format(seed=made[n]["seed"], prompt=made[n]["prompt"])
+        turn = Turn(text[:LONGEST_MESSAGE], tool="generate_image", options=exactly(made[n]))
+        start(run_below(turn, await say_for_user(turn.text)))
 
 
 @cl.action_callback("keep")

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import chainlit as cl
-from chainlit.input_widget import Select, Slider, Switch
+from chainlit.input_widget import Select, Slider, Switch, TextInput
 
+from assistant.app_pictures import SIZES, picture_choices
 from assistant.app_turn import words
 from assistant.app_voices import offered_voices
 from assistant.settings import Settings
+from tools.picture_wishes import MOST_PICTURES
 from tools.who_spoke import MOST_SPEAKERS
 
 LANGUAGES = ("en", "fr", "de", "es", "it", "pt", "nl", "pl", "ru", "ja", "zh", "ar", "hi")
@@ -43,6 +45,7 @@ def settings_form(settings: Settings) -> cl.ChatSettings:
             ),
             Switch(id="send_spoken", label=say["settings_send_spoken"], initial=True),
             *_voice_choice(settings),
+            *(_picture_choices(settings) if settings.image.enabled else ()),
             Slider(
                 id="temperature",
                 label=say["settings_temperature"],
@@ -61,6 +64,21 @@ def _voice_choice(settings: Settings) -> Sequence[Select]:
     items = {words()["settings_default"]: "default", **{voice: voice for voice in voices}}
     choice = Select(id="voice", label=words()["settings_voice"], items=items, initial_value="default")
     return [choice] if len(voices) > 1 else []
+
+
+def _picture_choices(settings: Settings) -> Sequence[Slider | Select | TextInput]:
+    say = words()
+    default = f"{say['settings_default']} ({settings.image.size or say['picture_size_own']})"
+    return [
+        Slider(id="picture_count", label=say["picture_count"], initial=1, min=1, max=MOST_PICTURES, step=1),
+        Select(
+            id="picture_size",
+            label=say["picture_size"],
+            items={default: "default", **{size.replace("x", " × "): size for size in SIZES}},
+            initial_value="default",
+        ),
+        TextInput(id="negative_prompt", label=say["picture_negative"], initial=""),
+    ]
 
 
 def offered(settings: Settings, capability: str) -> Sequence[str]:
@@ -82,7 +100,7 @@ def offered(settings: Settings, capability: str) -> Sequence[str]:
 def chosen(settings: Settings, given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     """(models, options) of a turn. `given` comes from the browser: what the form did not offer is left out."""
     models = {c: given[c] for c in TASKS if given.get(c, "default") != "default" and given[c] in offered(settings, c)}
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = picture_choices(given)
     if given.get("language") in LANGUAGES:
         options["language"] = given["language"]
     speakers = chosen_speakers(given)

@@ -20,6 +20,7 @@ from assistant.agent import Turn
 from assistant.app_config import texts
 from assistant.app_errors import in_language
 from assistant.app_markdown import MarkdownStream, escape_colons
+from assistant.app_pictures import attach_pictures, cards, hide_preview, seed_actions, show_preview
 from assistant.app_speaking import Speech, begin_speech
 from assistant.app_state import page
 from assistant.app_transcript import (
@@ -87,6 +88,8 @@ class Shown:
     notices: list[str] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     transcripts: dict[str, Artifact] = field(default_factory=dict)
+    pictures: list[Artifact] = field(default_factory=list)
+    previewed: bool = False
     left_out: bool = False
     """Whether the transcript is too long for the chat; its own page shows the whole."""
     drawn: float = 0.0
@@ -142,8 +145,9 @@ def _hears(shown: Shown) -> bool:
 
 
 def _tells_as_it_reads(shown: Shown) -> bool:
-    """Whether lines of the answer and progress come side by side, as of a recording or of a long document."""
-    return _hears(shown) or (shown.decision is not None and shown.decision.tool == "search_knowledge")
+    """Whether the answer and progress come side by side, as of a recording, a long document or several pictures."""
+    tools = ("transcribe_audio", "search_knowledge", "generate_image")
+    return shown.decision is not None and shown.decision.tool in tools
 
 
 def _speak(shown: Shown, text: str) -> None:
@@ -187,15 +191,21 @@ async def _show_progress(shown: Shown, event: ToolProgress) -> None:
         shown.step is None
         or shown.decision is None
         or (shown.answer and not _tells_as_it_reads(shown))
-        or time.monotonic() - shown.drawn < PROGRESS_EVERY_S
+        or (time.monotonic() - shown.drawn < PROGRESS_EVERY_S and not event.preview)
     ):
         return
     shown.drawn = time.monotonic()
     shown.step.output = f"{_explained(shown.decision)}\n\n{progress_line(event)}"
     await context.emitter.update_step(shown.step.to_dict())
+    if event.preview:
+        shown.previewed = True
+        await show_preview(shown.step.id, event.preview)
 
 
 async def _end_progress(shown: Shown) -> None:
+    if shown.step is not None and shown.previewed:
+        shown.previewed = False
+        await hide_preview(shown.step.id)
     if shown.step is not None and shown.decision is not None and not shown.step.end:
         shown.step.output = _explained(shown.decision)
         shown.step.end = utc_now()
@@ -250,8 +260,7 @@ def _explained(decision: Decision) -> str:
 async def _show_artifact(shown: Shown, artifact: Artifact) -> None:
     message = await _message(shown)
     if artifact.kind == "image":
-        name = str(artifact.meta.get("prompt") or shown.turn.text)[:80] or artifact.path.name
-        await attach(message, cl.Image(url="-", name=name, size="large", mime=artifact.mime_type), artifact.path)
+        shown.pictures.append(artifact)
     elif artifact.kind == "transcript":
         shown.transcripts[str(artifact.path)] = artifact
     else:
@@ -368,6 +377,8 @@ async def _finish(shown: Shown) -> None:
     message.content += shown.markdown.end()
     body = await _with_links(shown, message.content.strip())
     body = await _with_transcripts(shown, message, body)
+    await attach_pictures(message, shown.pictures)
+    body = "\n\n".join(part for part in (body, cards(shown.pictures, words())) if part)
     message.content = "\n\n".join([body, *(f"> {n}" for n in shown.notices)]).strip() or "…"
     message.is_error = shown.failed
     message.metadata = {"turn": shown.turn.id, "question": shown.question, "step": shown.step.id if shown.step else ""}
@@ -380,7 +391,7 @@ async def _finish(shown: Shown) -> None:
 
 async def _take_up_kept(shown: Shown) -> None:
     """What a stopped or failed turn handed over at its end, when it could say nothing any more."""
-    if not _hears(shown):
+    if not _hears(shown) and not (shown.decision and shown.decision.tool == "generate_image"):
         return
     try:
         record = await page().assistant.history.turn(shown.turn.id)
@@ -391,6 +402,8 @@ async def _take_up_kept(shown: Shown) -> None:
         if kept["kind"] == "transcript":
             path = Path(kept["path"])
             shown.transcripts.setdefault(str(path), Artifact("transcript", path, "application/json", kept["meta"]))
+        elif "stopped_at_step" in kept["meta"]:
+            shown.pictures.append(Artifact("image", Path(kept["path"]), "image/jpeg", kept["meta"]))
 
 
 async def _with_transcripts(shown: Shown, message: cl.Message, body: str) -> str:
@@ -426,7 +439,8 @@ async def actions_for(shown: Shown, message: str) -> list[cl.Action]:
     tools = tool_actions(shown.decision, payload, bool(shown.turn.attachments))
     heard = list(shown.transcripts.values()) if _written_out(shown.turn) else []
     kept = await keep_actions(shown.turn.thread)
-    return [again_action(payload), *next_actions(heard, payload, words()), *tools, *kept]
+    seeds = seed_actions([{"meta": picture.meta} for picture in shown.pictures], payload, words())
+    return [again_action(payload), *seeds, *next_actions(heard, payload, words()), *tools, *kept]
 
 
 async def _stored(turn: str) -> bool:

@@ -195,11 +195,18 @@ def imagine(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Such as 512x512.")] = None,
     source: Annotated[Path | None, typer.Option("--from", metavar="IMAGE", help="A picture to change.", **File)] = None,
     mask: Annotated[Path | None, typer.Option(metavar="IMAGE", help="White where it may change.", **File)] = None,
+    strength: Annotated[float | None, typer.Option(min=0.01, max=1, help="How much of it is made anew.")] = None,
+    negative: Annotated[str, typer.Option(metavar="WORDS", help="What it shall not show.")] = "",
+    lora: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="LoRA weights in safetensors.", **File)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw a picture."""
     if mask and not source:
         raise CallerError("--mask needs --from.")
+    if strength and not source:
+        raise CallerError("--strength needs --from.")
     if not prompt.strip():
         raise CallerError("The prompt is empty. Write what the picture shall show.")
     settings = settings_and_log()
@@ -209,12 +216,15 @@ def imagine(
     table = settings.image
     request = ImageRequest(
         prompt,
+        negative_prompt=negative,
         size=cli_media.size_of(size or table.size),
         steps=steps or table.steps,
         guidance_scale=table.guidance_scale,
         seed=seed,
         image=source,
         mask=mask,
+        strength=strength,
+        loras=tuple(lora or map(Path, table.lora)),
     )
     finish(cli_media.imagine(settings, request, output, json))
 

@@ -22,6 +22,7 @@ from tools.engines.device import DeviceArbiter
 from tools.engines.errors import BadInput, EngineError, ModelNotFound
 from tools.engines.speakers import label_speakers
 from tools.hearing import Heard, hear, open_heard
+from tools.picture_filter import check_prompt
 from tools.transcript import FORMATS, short_stamp, to_text
 
 PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -88,7 +89,7 @@ async def _hear_on(heard: Heard, engine: Any, stop: threading.Event, meter: Mete
 async def imagine(settings: Settings, request: ImageRequest, target: Path, json_lines: bool) -> int:
     """Draw one picture into `target`.
 
-    Raises: CallerError (a format that is not known), EngineError.
+    Raises: CallerError (a format that is not known), EngineError (BadInput where the filter blocks the prompt).
     """
     _check_target(target)
     if not settings.image.enabled:
@@ -99,11 +100,14 @@ async def imagine(settings: Settings, request: ImageRequest, target: Path, json_
 
     async def work(engine: Any, stop: threading.Event, meter: Meter) -> GeneratedImage:
         made: GeneratedImage = await engine.generate(
-            request, lambda done, steps: meter.show("Drawing", done / steps), stop
+            request, lambda done, steps, _preview=None: meter.show("Drawing", done / steps), stop
         )
         return made
 
+    warned = check_prompt(request.prompt, settings.image.filter)
     image = await _with_engine(with_model(settings, "image", model), "image", work)
+    for line in filter(None, (warned, image.warning)):
+        note(line)
     _write(target, image.png)
     if json_lines:
         made = {name: getattr(image, name) for name in ("width", "height", "seed", "model", "seconds")}

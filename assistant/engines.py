@@ -100,7 +100,8 @@ class Engines:
     def answer_options(self) -> dict[str, Any]:
         chat, image = self.settings.chat, self.settings.image
         values = {"max_tokens": chat.max_tokens, "temperature": chat.temperature}
-        pictures = {"steps": image.steps, "guidance_scale": image.guidance_scale, "size": image.size}
+        names = ("steps", "guidance_scale", "size", "strength", "facts", "filter")
+        pictures = {name: getattr(image, name) for name in names} | {"lora": image.lora or None}
         speech = {"language": self.settings.speech.language, "vocabulary": self.settings.speech.vocabulary or None}
         return {**values, **{k: v for k, v in (pictures | speech).items() if v is not None}}
 

@@ -34,10 +34,13 @@ class ToolStarted:
 
 @dataclass(frozen=True)
 class ToolProgress:
+    """`preview` is a small JPEG for the page; it is no part of the public surface."""
+
     tool: str
     fraction: float | None
     eta_s: float | None
     text: str
+    preview: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,8 @@ def as_json(event: Event) -> dict[str, Any]:
             return {"event": "routed", **asdict(decision)}
         case ToolStarted():
             return {"event": "tool_started", **asdict(event)}
-        case ToolProgress():
-            return {"event": "tool_progress", **asdict(event)}
+        case ToolProgress(tool, fraction, eta_s, text):
+            return {"event": "tool_progress", "tool": tool, "fraction": fraction, "eta_s": eta_s, "text": text}
         case ToolFinished():
             return {"event": "tool_finished", **asdict(event)}
         case TextDelta():

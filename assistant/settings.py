@@ -67,6 +67,14 @@ class Image:
     steps: int | None = _help(None, "sampling steps; unset takes the model's own")
     guidance_scale: float | None = _help(None, "how strictly the prompt is followed; unset takes the model's own")
     size: str | None = _help(None, "width x height such as 512x512; unset takes the model's own")
+    lora: tuple[str, ...] = _help((), "LoRA files in safetensors format that every picture is drawn with")
+    strength: float | None = _help(
+        None, "how much of a picture is made anew when it is changed, above 0 to 1; unset is 0.6"
+    )
+    facts: bool = _help(True, "false writes no prompt, seed and model into the PNG files")
+    filter: Literal["off", "warn", "block"] = _help(
+        "warn", "what happens to prompts for nudity or gore: off, warn or block"
+    )
     enabled: bool = _help(True, "false switches pictures off")
     timeout_s: float = _help(180.0, "how long a hosted server may stay silent")
 

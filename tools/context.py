@@ -37,11 +37,12 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class Progress:
-    """`fraction` runs from 0 to 1, or is None where it cannot be known."""
+    """`fraction` runs from 0 to 1, or is None where it cannot be known. `preview` is a small JPEG of what is being drawn."""
 
     fraction: float | None
     eta_s: float | None = None
     text: str = ""
+    preview: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class ToolContext:
     """What the caller fixed: temperature, max_tokens, language, translate, speakers, seed, steps, size …"""
     keep: Callable[[Artifact], None] = lambda _artifact: None
     """Takes what is worth keeping where nothing can be yielded any more: the turn is being stopped, or fails."""
+    pictures: Sequence[Artifact] = ()
+    """The pictures of earlier turns of this thread, newest last."""
     tell_apart: TellApart = lambda _recording, segments, *_: list(segments)
     """Whose voice is heard in each segment."""
 

@@ -1,183 +1,278 @@
-"""generate_image: a picture from words, from a picture and words, or from the picture before with a wish added."""
+"""generate_image: pictures from words, from a picture and words, or from the picture before with a wish added."""
 
 from __future__ import annotations
 
 import asyncio
-import io
-import re
+import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tools.context import Artifact, Notice, Progress, TextDelta, ToolContext, ToolOutput
-from tools.engines.base import GeneratedImage, ImageRequest, Message
-from tools.engines.errors import BadInput
+from tools.engines.base import GeneratedImage, ImageGenerator, ImageRequest
+from tools.engines.errors import BadInput, CannotChange
+from tools.engines.picture_input import SIDES, Size, parse_size
+from tools.picture_files import read_facts, save_bytes, save_picture
+from tools.picture_filter import check_prompt
+from tools.picture_wishes import LONGEST_PROMPT, MOST_PICTURES, Way, Wish, picture_wish
 
-# What stands around the wish itself: "could you please draw me a picture of … please?"
-_POLITE = (
-    r"please|pls|hey|hi|hello|and now|and|then|now|ok|okay|et maintenant|et|maintenant|und|jetzt|s'il (?:te|vous) pla[iî]t|stp|svp|bonjour|salut|bitte|por favor|per favore|"
-    r"(?:can|could|would|will) you|i(?:'d| would)? (?:want|like|need|love)(?: you)?(?: to)?|let's|"
-    r"(?:peux|pourrais)[- ]tu|tu peux|(?:pouvez|pourriez)[- ]vous|vous pouvez|je (?:veux|voudrais)|j'aimerais|"
-    r"kannst du|können sie|ich (?:möchte|will)|puedes|quiero|puoi|vorrei"
-)
-_VERBS = (
-    r"re-?draw|draw|paint|sketch|generate|create|make|illustrate|render|design|imagine|produce|show|"
-    r"(?:re)?dessine[rz]?|peins|peindre|peignez|génère[rz]?|générer|générez|crée[rz]?|créer|créez|fais|faire|faites|"
-    r"montre[rz]?|illustre[rz]?|imagine[rz]?|zeichne|male|erstelle|erzeuge|zeig|dibuja|pinta|crea|genera|disegna|dipingi"
-)
-_FOR = r"me|us|moi|nous|mir|uns|mi|-moi|-nous"
-_PICTURE = (
-    r"(?:(?:an?|the|another|une?|l'|ein|eine|una|un)\s*)?(?:new |nouvelle |neues )?"
-    r"(?:picture|image|pic|bild|imagen|immagine|dibujo|disegno|dessin)\s+(?:of|showing|with|that shows|de|d'|du|des|avec|"
-    r"montrant|von|mit|di|con)"
-)
-_LEAD = re.compile(
-    rf"^(?:(?:{_POLITE})\b[\s,!]*)*(?:(?:(?:{_FOR})\s)?(?:{_VERBS})(?:\s*(?:{_FOR}))?\b\s*)?(?:{_PICTURE}\s*)?",
-    re.IGNORECASE,
-)
-_TAIL = re.compile(
-    r"[\s,]*(?:please|for me|thanks|thank you|s'il (?:te|vous) pla[iî]t|stp|svp|merci|bitte|por favor|per favore)?[\s.!?…]*$",
-    re.IGNORECASE,
-)
-# What marks a wish about the picture before: "now at night", "make it blue", "the same in winter", "et sans chapeau".
-_CHANGE = re.compile(
-    rf"^(?:(?:{_POLITE})\b[\s,!]*)*(?:"
-    r"(?P<link>and now|and|but|now|then|again|instead|this time|once more|another one|one more|the same(?: one| picture)?(?: but)?|same|"
-    r"maintenant|et maintenant|et|mais|encore(?: une?(?: fois)?)?|(?:la|le) même(?: mais)?|pareil(?: mais)?|plutôt|cette fois|"
-    r"jetzt|und|aber|nochmal|dasselbe|ahora|pero|otra vez|ora|ma|ancora)\b[\s,]*)?"
-    rf"(?P<it>(?:{_VERBS}|change|turn|modifie|rends|mets)(?:\s(?:it|her|him|them|that|this one|the same|es)|-l[ae]s?)\b\s*(?:again|encore|nochmal)?[\s,]*(?:(?:but|mais|aber)\b\s*)?)?"
-    r"(?P<add>(?:with|without|at|in|on|more|less|avec|sans|de nuit|en|plus|moins|mit|ohne|bei|con|sin|senza)\b)?",
-    re.IGNORECASE,
-)
-_SAME_AGAIN = re.compile(
-    r"^(?:again|encore(?: une(?: fois)?)?|another(?: one)?|one more|une autre|un autre|nochmal|otra vez|ancora)?$",
-    re.IGNORECASE,
-)
-_CAPTION = re.compile(r"^\*([^*\n]+)\*", re.MULTILINE)
+ENLARGED = 2
+REFINED = 0.3
+"""How much of an enlarged picture is drawn anew, so that it gains detail and stays the same picture."""
+SHOWN_PROMPT = 300
+ANEW = "{model} cannot change a picture: it was drawn anew from the words."
+STRETCHED = "{model} cannot refine a picture: it was enlarged without new detail."
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the turn asks for: the first picture's request, how many, and what was said on the way."""
+
+    request: ImageRequest
+    count: int = 1
+    way: Way = "new"
+    notices: tuple[str, ...] = ()
 
 
 async def generate_image(context: ToolContext) -> AsyncIterator[ToolOutput]:
-    """Draw what the person describes; with a picture attached, change that picture."""
-    request = image_request(context)
+    """Draw what the person describes; with a picture attached, or after one, change that picture."""
+    order = await asyncio.to_thread(picture_order, context)
     engine = context.image()
-    began, loop = time.monotonic(), asyncio.get_running_loop()
-    steps: asyncio.Queue[tuple[int, int] | None] = asyncio.Queue()
-    yield Progress(None, text=request.prompt)
-
-    def on_step(done: int, total: int) -> None:
-        loop.call_soon_threadsafe(steps.put_nowait, (done, total))
-
-    task = asyncio.create_task(engine.generate(request, on_step, context.stop))
-    task.add_done_callback(lambda _: steps.put_nowait(None))
-    first: float | None = None
-    try:
-        while (step := await steps.get()) is not None:
-            first = first or time.monotonic()
-            yield _progress(*step, since_first=time.monotonic() - first)
-        picture = await task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-    path = await asyncio.to_thread(save_picture, picture, request.prompt, context.artifacts)
-    if picture.warning:
-        yield Notice(picture.warning)
-    yield TextDelta(caption(request.prompt))
-    yield Artifact("image", path, "image/png", _meta(picture, request.prompt, round(time.monotonic() - began, 2)))
+    for line in (*order.notices, *_licence(context, engine)):
+        yield Notice(line)
+    yield Progress(None, text=order.request.prompt[:SHOWN_PROMPT])
+    seed = order.request.seed
+    if seed is None and order.count > 1 and engine.card.runs == "local":
+        seed = random.randrange(2**31)
+    warned: set[str] = set()
+    for n in range(order.count):
+        drawing = _Drawing(context, engine, order, n, replace(order.request, seed=None if seed is None else seed + n))
+        async for output in drawing.run():
+            if not isinstance(output, Notice) or output.text not in warned:
+                yield output
+            if isinstance(output, Notice):
+                warned.add(output.text)
 
 
-def image_request(context: ToolContext) -> ImageRequest:
-    """What the turn asks of the engine. Raises: BadInput (a size that is none)."""
+class _Drawing:
+    """One picture of an order, the n-th."""
+
+    def __init__(
+        self, context: ToolContext, engine: ImageGenerator, order: Order, n: int, request: ImageRequest
+    ) -> None:
+        self._context, self._engine, self._order, self._n = context, engine, order, n
+        self._request = request
+        self._began = time.monotonic()
+        self._first: float | None = None
+        self._preview: bytes | None = None
+        self._done = 0
+
+    async def run(self) -> AsyncIterator[ToolOutput]:
+        steps: asyncio.Queue[tuple[int, int, bytes | None] | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def on_step(done: int, total: int, preview: bytes | None = None, /) -> None:
+            loop.call_soon_threadsafe(steps.put_nowait, (done, total, preview))
+
+        task = asyncio.create_task(self._draw(on_step))
+        task.add_done_callback(lambda _: steps.put_nowait(None))
+        try:
+            while (step := await steps.get()) is not None:
+                yield self._progress(*step)
+            picture, told = await task
+        except asyncio.CancelledError:
+            self._keep_preview()
+            raise
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        meta = _meta(self._engine, self._request, picture, round(time.monotonic() - self._began, 2))
+        facts = bool(self._context.options.get("facts", True))
+        path = await asyncio.to_thread(save_picture, picture, meta, self._context.artifacts, facts=facts)
+        for line in (told, picture.warning):
+            if line:
+                yield Notice(line)
+        if self._n == 0:
+            yield TextDelta(caption(self._request.prompt))
+        yield Artifact("image", path, "image/png", meta)
+
+    async def _draw(self, on_step: Any) -> tuple[GeneratedImage, str]:
+        """(the picture, what was done instead of what was asked): a model without a way to change pictures draws anew."""
+        request, model = self._request, self._engine.card.id
+        larger = self._order.way == "larger"
+        if larger and self._engine.card.runs == "hosted":
+            return await asyncio.to_thread(enlarge, request, model), STRETCHED.format(model=model)
+        try:
+            return await self._engine.generate(request, on_step, self._context.stop), ""
+        except CannotChange:
+            if larger:
+                return await asyncio.to_thread(enlarge, request, model), STRETCHED.format(model=model)
+            if self._order.way != "change":
+                raise
+            words = replace(request, image=None, mask=None, strength=None)
+            self._request = words
+            return await self._engine.generate(words, on_step, self._context.stop), ANEW.format(model=model)
+
+    def _progress(self, done: int, total: int, preview: bytes | None) -> Progress:
+        """The first step is left out of the estimate: it also waits for memory and caches."""
+        now, count = time.monotonic(), self._order.count
+        self._first = self._first or now
+        self._preview, self._done = preview or self._preview, done
+        left = total - done + (count - self._n - 1) * total
+        eta_s = round((now - self._first) / (done - 1) * left, 1) if done > 1 else None
+        text = f"{done}/{total}" if count == 1 else f"{self._n + 1}/{count} · {done}/{total}"
+        return Progress((self._n + done / total) / count, eta_s, text, preview)
+
+    def _keep_preview(self) -> None:
+        """Of a picture that was stopped, what could be seen by then."""
+        if not self._preview:
+            return
+        request = self._request
+        path = save_bytes(self._preview, ".jpg", request.prompt, request.seed, self._context.artifacts)
+        meta = {"model": self._engine.card.id, "prompt": request.prompt, "stopped_at_step": self._done}
+        self._context.keep(Artifact("image", path, "image/jpeg", meta))
+
+
+def picture_order(context: ToolContext) -> Order:
+    """What the turn asks of the engine. Raises: BadInput (a size that is none, a prompt that is not drawn here)."""
     options = context.options
     attached = next((a.path for a in context.attachments if a.kind == "image"), None)
-    source, mask = options.get("image") or attached, options.get("mask")
-    previous = None if source else previous_prompt(context.history)
-    return ImageRequest(
-        prompt=picture_prompt(context.request, previous),
-        negative_prompt=options.get("negative_prompt") or "",
-        size=_size(options.get("size")),
+    source = Path(options["image"]) if options.get("image") else attached
+    before = read_facts(source) if source else _last_picture(context)
+    wish = _wish(context, before)
+    request = ImageRequest(
+        prompt=wish.prompt[:LONGEST_PROMPT],
+        negative_prompt=wish.negative_prompt or str(options.get("negative_prompt") or ""),
+        size=wish.size or (parse_size(str(options["size"])) if options.get("size") else None),
         steps=options.get("steps"),
         guidance_scale=options.get("guidance_scale"),
         seed=options.get("seed"),
-        image=Path(source) if source else None,
-        mask=Path(mask) if mask else None,
+        image=source,
+        mask=Path(options["mask"]) if options.get("mask") else None,
+        strength=options.get("strength"),
+        loras=tuple(Path(path) for path in options.get("lora") or ()),
+        preview=True,
     )
-
-
-def picture_prompt(request: str, previous: str | None = None) -> str:
-    """The wish without the words that ask for it; a wish about the `previous` picture is added to its prompt."""
-    text = " ".join(request.replace("’", "'").split())
-    if previous and (change := _change(text)) is not None:
-        return f"{previous}, {change}" if change else previous
-    wish = _TAIL.sub("", _LEAD.sub("", text, count=1))
-    return wish or text
-
-
-def previous_prompt(history: Sequence[Message]) -> str | None:
-    """The prompt of the newest picture of the conversation, as its caption tells."""
-    for message in reversed(history):
-        if message.role == "assistant" and (found := _CAPTION.match(message.content)):
-            return found[1]
-    return None
+    return Order(_about_before(request, wish.way, before), wish.count, wish.way, tuple(_notices(context, wish)))
 
 
 def caption(prompt: str) -> str:
-    """The prompt in italics: it tells the person what was drawn, and the next turn what to change."""
-    return f"*{' '.join(prompt.replace('*', ' ').split())}*"
+    """The prompt in italics tells the person what was drawn; a long one is shown in part."""
+    shown = " ".join(prompt.replace("*", " ").split())
+    return f"*{shown if len(shown) <= SHOWN_PROMPT else shown[:SHOWN_PROMPT].rstrip() + ' …'}*"
 
 
-def save_picture(picture: GeneratedImage, prompt: str, folder: Path) -> Path:
-    """Write the picture as PNG, with how it was made in its text chunks; the file stands only once it is whole."""
+def enlarge(request: ImageRequest, model: str) -> GeneratedImage:
+    """The picture stretched to the size that is asked for, by Lanczos' filter. Raises: BadInput."""
+    import io
+
     from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
 
-    info = PngInfo()
-    for name, value in _meta(picture, prompt, picture.seconds).items():
-        info.add_itxt(name, str(value))
-    folder.mkdir(parents=True, exist_ok=True)
-    slug = "-".join(re.findall(r"\w+", prompt.lower()))[:40].strip("-") or "picture"
-    path = folder / f"{slug}-{picture.seed if picture.seed is not None else 'x'}-{time.time_ns():x}.png"
-    aside = path.with_suffix(".part")
-    with Image.open(io.BytesIO(picture.png)) as opened:
-        opened.save(aside, "PNG", pnginfo=info)
-    aside.replace(path)
-    return path
+    from tools.engines.picture_input import open_picture
+
+    began = time.monotonic()
+    if not request.image or not request.size:
+        raise BadInput("There is no picture to enlarge.", "Attach one, or draw one first.")
+    picture = open_picture(request.image)[0].resize(request.size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    seconds = round(time.monotonic() - began, 2)
+    return GeneratedImage(buffer.getvalue(), *request.size, model, request.seed, None, seconds)
 
 
-def _change(text: str) -> str | None:
-    """What `text` asks to change in the picture before; empty for "again"; None where it asks for a new picture."""
-    bare = _TAIL.sub("", text)
-    found = _CHANGE.match(bare)
-    if not found or not any(found.groupdict().values()):
-        return "" if _SAME_AGAIN.match(bare) else None
-    rest = bare[found.start("add") if found["add"] else found.end() :].strip(" ,")
-    if not found["it"] and re.match(rf"(?:{_VERBS})\b", rest, re.IGNORECASE):
-        return None
-    return "" if _SAME_AGAIN.match(rest) else rest
+def _wish(context: ToolContext, before: Mapping[str, Any]) -> Wish:
+    count = int(context.options.get("count") or 1)
+    if exact := context.options.get("prompt"):
+        return Wish(str(exact), "new", "", count, None, count)
+    wish = picture_wish(context.request, str(before.get("prompt") or "") or None)
+    return wish if wish.given > 1 else replace(wish, count=min(max(count, 1), MOST_PICTURES), given=count)
 
 
-def _progress(done: int, total: int, since_first: float) -> Progress:
-    """The first step is left out of the estimate: it also waits for memory and caches."""
-    eta = since_first / (done - 1) * (total - done) if done > 1 else None
-    return Progress(done / total, None if eta is None else round(eta, 1), f"{done}/{total}")
+def _notices(context: ToolContext, wish: Wish) -> list[str]:
+    lines = []
+    if wish.given > MOST_PICTURES:
+        lines.append(f"{wish.given} pictures were asked for; {MOST_PICTURES} are drawn at a time.")
+    if len(wish.prompt) > LONGEST_PROMPT:
+        lines.append(f"The prompt has {len(wish.prompt):,} characters; only the first {LONGEST_PROMPT:,} were used.")
+    warned = check_prompt(wish.prompt, context.options.get("filter", "off"))
+    return [*lines, warned] if warned else lines
 
 
-def _meta(picture: GeneratedImage, prompt: str, seconds: float) -> dict[str, Any]:
-    return {
+def _licence(context: ToolContext, engine: ImageGenerator) -> list[str]:
+    """Once a thread, where the licence of the model has something against commercial use."""
+    card = engine.card
+    if not card.commercial_use or any(picture.meta.get("model") == card.id for picture in context.pictures):
+        return []
+    if card.commercial_use == "forbidden":
+        return [f"The licence of {card.id} ({card.licence}) forbids commercial use."]
+    return [f"The licence of {card.id} ({card.licence}) limits commercial use: {card.commercial_use}."]
+
+
+def _last_picture(context: ToolContext) -> Mapping[str, Any]:
+    """How the newest whole picture of the thread was made, and where it lies as "path"."""
+    for picture in reversed(context.pictures):
+        if "width" in picture.meta and picture.path.is_file():
+            return {**picture.meta, "path": picture.path}
+    return {}
+
+
+def _about_before(request: ImageRequest, way: Way, before: Mapping[str, Any]) -> ImageRequest:
+    """The request with what it takes over from the picture before."""
+    if way == "new" or not before:
+        return request
+    known = replace(request, negative_prompt=request.negative_prompt or str(before.get("negative_prompt") or ""))
+    size = (int(before["width"]), int(before["height"]))
+    if way == "another":
+        return replace(known, image=None, size=request.size or size)
+    if way == "same":
+        return replace(
+            known,
+            image=_there(before.get("image")),
+            mask=_there(before.get("mask")),
+            size=size,
+            seed=before.get("seed"),
+            steps=before.get("steps"),
+            guidance_scale=before.get("guidance_scale"),
+            strength=before.get("strength"),
+        )
+    source = request.image or before["path"]
+    if way == "larger":
+        return replace(
+            known, image=source, size=request.size or _enlarged(size), seed=before.get("seed"), strength=REFINED
+        )
+    return replace(known, image=source, size=request.size or size, seed=before.get("seed"))
+
+
+def _there(path: Any) -> Path | None:
+    return Path(path) if path and Path(path).is_file() else None
+
+
+def _enlarged(size: Size) -> Size:
+    factor = min(float(ENLARGED), SIDES[1] / max(size))
+    if factor <= 1:
+        raise BadInput(f"The picture is {size[0]}×{size[1]} pixels; none is drawn larger.", "Ask for another change.")
+    return int(size[0] * factor), int(size[1] * factor)
+
+
+def _meta(engine: ImageGenerator, request: ImageRequest, picture: GeneratedImage, seconds: float) -> dict[str, Any]:
+    """What is known of a picture, so that it can be made again; nothing stands there that is not known."""
+    more = {
+        "licence": engine.card.licence,
+        "negative_prompt": request.negative_prompt,
+        "guidance_scale": request.guidance_scale,
+        "strength": request.strength,
+        "image": request.image and str(request.image),
+        "mask": request.mask and str(request.mask),
+    }
+    made = {
         "model": picture.model,
         "seed": picture.seed,
         "steps": picture.steps,
         "width": picture.width,
         "height": picture.height,
         "seconds": seconds,
-        "prompt": prompt,
+        "prompt": request.prompt,
     }
-
-
-def _size(value: Any) -> tuple[int, int] | None:
-    if value is None or isinstance(value, tuple):
-        return value
-    found = re.fullmatch(r"\s*(\d{1,5})\s*[x×]\s*(\d{1,5})\s*", str(value), re.IGNORECASE)
-    if not found:
-        raise BadInput(f"The size {value!r} is not width x height.", "Write it such as 512x512.")
-    return int(found[1]), int(found[2])
+    return made | {name: value for name, value in more.items() if value not in (None, "", "unknown")}

@@ -232,7 +232,20 @@ def test_a_picture_is_drawn_into_the_file_that_was_named(assistant: Run, tmp_pat
     assert list(drawn) == ["path", "width", "height", "seed", "model", "seconds"]
     assert (drawn["path"], drawn["width"], drawn["height"], drawn["seed"]) == ("fox.png", 64, 64, 7)
     assert (tmp_path / "fox.png").read_bytes().startswith(b"\x89PNG")
-    again = assistant("imagine", "a red fox", "-o", "again.jpg", *options, "--from", "fox.png", **choice)
+    again = assistant(
+        "imagine",
+        "a red fox",
+        "-o",
+        "again.jpg",
+        *options,
+        "--negative",
+        "grass",
+        "--from",
+        "fox.png",
+        "--strength",
+        "0.9",
+        **choice,
+    )
     assert (again.returncode, again.stdout) == (0, "again.jpg\n"), again.stderr
     assert (tmp_path / "again.jpg").read_bytes().startswith(b"\xff\xd8")
     assert list(tmp_path.glob(".*.part")) == []

@@ -19,7 +19,7 @@ from tests.tiny_pipeline import build_tiny_pipeline
 from tools.context import Artifact, Progress, ToolContext
 from tools.engines.base import EngineOptions, GeneratedImage, ImageRequest
 from tools.engines.device import DeviceArbiter
-from tools.engines.diffusers import Diffusers, load_image
+from tools.engines.diffusers import IN_FULL, IN_TILES, Diffusers, load_image
 from tools.engines.errors import BadInput, ModelNotFound, OutOfMemory, Stopped
 from tools.generate_image import generate_image
 
@@ -101,8 +101,10 @@ async def test_a_prompt_that_is_too_long_is_drawn_and_its_lost_end_told(engine: 
     ("request_", "reason"),
     [
         (ImageRequest("  "), "prompt is empty"),
-        (ImageRequest("a", size=(100, 64)), "multiple of 8"),
-        (ImageRequest("a", size=(64, 4096)), "64 to 2048"),
+        (ImageRequest("a", size=(0, 64)), "0×64 pixels.*64 to 2048"),
+        (ImageRequest("a", size=(7, 7)), "7×7 pixels.*64 to 2048"),
+        (ImageRequest("a", size=(100_000, 100_000)), "100000×100000 pixels.*64 to 2048"),
+        (ImageRequest("a", strength=0.0), "strength"),
         (ImageRequest("a", steps=0), "steps"),
         (ImageRequest("a", mask=Path("m.png")), "mask"),
         (ImageRequest("a", image=Path(__file__)), "not a picture"),
@@ -152,7 +154,46 @@ async def test_half_precision_that_overflows_is_drawn_again_in_full(copy: Path) 
     half = await draw(load_image(str(copy), options(dtype="float16")), ImageRequest("a fox", seed=1, steps=2))
     full = await draw(load_image(str(copy), options(dtype="float32")), ImageRequest("a fox", seed=1, steps=2))
     assert pixels(half).std() > 1
+    assert (IN_FULL in half.warning, full.warning) == (True, "")
     assert np.abs(pixels(half).astype(int) - pixels(full)).mean() < 10
+
+
+async def test_memory_that_runs_out_while_decoding_is_made_do_with_in_tiles(tiny: Path) -> None:
+    engine = load_image(str(tiny), options(steps=1))
+    async with engine._options.arbiter.use(engine._resident) as pipe:
+
+        def at_most_a_tile(_module: Any, given: tuple[Any, ...]) -> None:
+            if given[0].shape[-1] > 64:
+                raise MemoryError
+
+        hook = pipe.vae.decoder.register_forward_pre_hook(at_most_a_tile)
+    picture = await draw(engine, ImageRequest("a fox", size=(256, 256)))
+    assert (picture.width, picture.warning) == (256, IN_TILES)
+    hook.remove()
+    assert (await draw(engine, ImageRequest("a fox", size=(256, 256)))).warning == ""
+
+
+async def test_a_size_is_rounded_to_what_the_model_draws_and_this_is_said(engine: Diffusers) -> None:
+    picture = await draw(engine, ImageRequest("a fox", size=(100, 65)))
+    assert (picture.width, picture.height) == (96, 64)
+    assert picture.warning.startswith("100×65 was rounded to 96×64")
+
+
+@pytest.mark.parametrize("prompt", ["ثعلب أحمر", "🦊🦊"])
+async def test_a_prompt_in_any_script_is_drawn(engine: Diffusers, prompt: str) -> None:
+    assert pixels(await draw(engine, ImageRequest(prompt, seed=1))).std() > 1
+
+
+async def test_a_preview_looks_like_the_picture(engine: Diffusers) -> None:
+    seen: list[bytes] = []
+
+    def on_step(_done: int, _total: int, preview: bytes | None = None) -> None:
+        seen.append(preview) if preview else None
+
+    picture = await engine.generate(ImageRequest("a", seed=1, steps=3, preview=True), on_step, threading.Event())
+    with Image.open(io.BytesIO(seen[0])) as preview:
+        assert (preview.format, preview.size) == ("JPEG", (picture.width, picture.height))
+    assert (await draw(engine, ImageRequest("a", seed=1, steps=3))).png == picture.png
 
 
 async def test_a_machine_without_room_says_so(tiny: Path) -> None:
@@ -175,6 +216,13 @@ def test_a_pipeline_with_code_of_its_own_is_refused(copy: Path) -> None:
         load_image(str(copy), options())
 
 
+async def test_weights_that_are_cut_off_are_told_from_those_that_are_whole(copy: Path) -> None:
+    path = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(ModelNotFound, match=r"unet/\S+ in copy is cut off: [\d,]+ of [\d,]+ bytes"):
+        load_image(str(copy), options())
+
+
 @pytest.mark.parametrize("model", ["/no/such/folder", "nothing", "a/b/c"])
 def test_a_model_that_is_neither_folder_nor_hub_id_is_refused(model: str) -> None:
     with pytest.raises(ModelNotFound, match="no folder"):
@@ -186,10 +234,10 @@ def test_a_folder_that_is_no_pipeline_is_refused(tmp_path: Path) -> None:
         load_image(str(tmp_path), options())
 
 
-async def test_damaged_weights_are_one_readable_error(copy: Path) -> None:
+def test_damaged_weights_are_one_readable_error(copy: Path) -> None:
     (copy / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(ModelNotFound, match="could not be opened"):
-        await draw(load_image(str(copy), options()), ImageRequest("a fox"))
+    with pytest.raises(ModelNotFound, match=r"unet/.* is damaged"):
+        load_image(str(copy), options())
 
 
 async def test_a_hub_model_is_not_fetched_while_offline(tmp_path: Path) -> None:

@@ -29,7 +29,16 @@ from tools.engines.base import (
     Word,
 )
 from tools.engines.device import DeviceArbiter
-from tools.engines.errors import BadInput, EngineError, ModelNotFound, RateLimited, Refused, Stopped, Unreachable
+from tools.engines.errors import (
+    BadInput,
+    CannotChange,
+    EngineError,
+    ModelNotFound,
+    RateLimited,
+    Refused,
+    Stopped,
+    Unreachable,
+)
 
 ASK = [Message("user", "Who are you?")]
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
@@ -574,6 +583,25 @@ async def test_a_large_picture_is_scaled_and_its_mask_with_it(server: OpenAIServ
     (tmp_path / "mask.png").write_bytes(png(64, 48))
     await drawn(server, "gpt-image-1", ImageRequest("a hat", image=tmp_path / "me.png", mask=tmp_path / "mask.png"))
     assert {Image.open(io.BytesIO(content)).size for _, content in server.last.files.values()} == {(2048, 512)}
+
+
+async def test_what_a_server_decides_itself_and_what_was_changed_is_said(server: OpenAIServer, tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "me.png").write_bytes(png())
+    Image.new("L", (10, 10), 255).save(tmp_path / "mask.png")
+    request = ImageRequest("a hat", seed=3, strength=0.5, image=tmp_path / "me.png", mask=tmp_path / "mask.png")
+    warning = (await drawn(server, "localai", request)).warning
+    assert "not used: seed, strength." in warning
+    assert "The mask is 10×10 pixels and the picture 64×48" in warning
+    assert (await drawn(server, "localai", ImageRequest("a hat"))).warning == ""
+
+
+async def test_a_model_that_draws_from_words_only_is_sent_no_picture(server: OpenAIServer, tmp_path: Path) -> None:
+    (tmp_path / "me.png").write_bytes(png())
+    with pytest.raises(CannotChange, match="dall-e-3 changes no pictures"):
+        await drawn(server, "dall-e-3", ImageRequest("a hat", image=tmp_path / "me.png"))
+    assert not server.received
 
 
 async def test_an_address_on_the_same_host_is_fetched_without_the_key(server: OpenAIServer) -> None:

@@ -96,6 +96,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["imagine", "a cat", "-o", "a.png", "--size", "big"], "512x512"),
         (["imagine", "a cat", "-o", "a.png", "--steps", "0"], "--steps"),
         (["imagine", "a cat", "-o", "a.png", "--mask", "sound.wav"], "--from"),
+        (["imagine", "a cat", "-o", "a.png", "--strength", "0.5"], "--from"),
         (["ingest"], "ingest --help"),
         (["search", " "], "empty"),
         (["search", "x", "-k", "0"], "-k"),

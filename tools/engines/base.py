@@ -39,6 +39,8 @@ class ModelCard:
     sees_images: bool = False
     starter: bool = False
     limits: str = ""
+    commercial_use: str = ""
+    """What the licence says against it: "forbidden", or its condition in words; empty where it says nothing."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -167,7 +169,8 @@ TellApart = Callable[[Path, Sequence[Segment], threading.Event, int | None, Call
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """`size` is width × height in pixels; None leaves a value to the model's card."""
+    """`size` is width × height in pixels; None leaves a value to the model's card. `strength`, above 0 to 1, is how much of
+    `image` is made anew; white in `mask` is where. `loras` are safetensors files. With `preview`, `on_step` gets pictures."""
 
     prompt: str
     negative_prompt: str = ""
@@ -177,6 +180,9 @@ class ImageRequest:
     seed: int | None = None
     image: Path | None = None
     mask: Path | None = None
+    strength: float | None = None
+    loras: tuple[Path, ...] = ()
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,15 +200,17 @@ class GeneratedImage:
     warning: str = ""
 
 
-StepCallback = Callable[[int, int], None]
-"""Called from the worker with (steps done, steps in all)."""
+class StepCallback(Protocol):
+    """Called from the worker with steps done and steps in all; now and then with a small JPEG of what can be seen by then."""
+
+    def __call__(self, done: int, total: int, preview: bytes | None = None, /) -> None: ...
 
 
 class ImageGenerator(Protocol):
     card: ModelCard
 
     async def generate(self, request: ImageRequest, on_step: StepCallback, stop: threading.Event) -> GeneratedImage:
-        """Raises: BadInput, OutOfMemory, Stopped, EngineError."""
+        """Raises: BadInput (CannotChange where the model draws from words only), OutOfMemory, Stopped, EngineError."""
         ...
 
     async def close(self) -> None: ...

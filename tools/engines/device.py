@@ -45,6 +45,8 @@ class Resident(Generic[T]):
     unload: Callable[[T], None]
     devices: Callable[[], Sequence[str]]
     concurrent: bool = False
+    least_bytes: Callable[[str], int] | None = None
+    """What it can do with on a device, more slowly, where `size_bytes` are not to be had; `load` measures and chooses."""
 
 
 @dataclass
@@ -180,14 +182,8 @@ class DeviceArbiter:
         """
         worth_waiting = False
         for device in devices:
-            idle = sum(e.size_bytes for e in self._on(device) if e.ready and not e.users)
-            while idle and self._free(device) < resident.size_bytes <= self._free(device) + idle:
-                name = self._longest_idle(device)
-                if name is None:
-                    break
-                idle -= self._entries[name].size_bytes
-                await self._evict(name)
-            if self._free(device) >= resident.size_bytes:
+            least = resident.least_bytes(device) if resident.least_bytes else resident.size_bytes
+            if await self._make_free(device, resident.size_bytes) or await self._make_free(device, least):
                 return device
             busy = sum(e.size_bytes for e in self._on(device))
             if busy and self._free(device) + busy >= resident.size_bytes:
@@ -201,6 +197,17 @@ class DeviceArbiter:
             f"{resident.name} needs {resident.size_bytes / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free.",
             "Close other programs or choose a smaller model.",
         )
+
+    async def _make_free(self, device: str, size_bytes: int) -> bool:
+        """Whether so much is free, after what idled longest was evicted; nothing is where that would not be enough."""
+        idle = sum(e.size_bytes for e in self._on(device) if e.ready and not e.users)
+        while idle and self._free(device) < size_bytes <= self._free(device) + idle:
+            name = self._longest_idle(device)
+            if name is None:
+                break
+            idle -= self._entries[name].size_bytes
+            await self._evict(name)
+        return self._free(device) >= size_bytes
 
     def _on(self, device: str) -> list[_Entry]:
         return [entry for entry in self._entries.values() if entry.device == device]

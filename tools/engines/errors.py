@@ -10,6 +10,7 @@ EngineError
 ├── Refused           the server said no: 401, 403, 404, content policy
 ├── RateLimited       the server answered 429
 ├── BadInput          the file or request cannot be used
+│   └── CannotChange  the picture model draws from words only, or cannot repaint a part
 └── Stopped           the person pressed stop
 """
 
@@ -48,6 +49,9 @@ class RateLimited(EngineError): ...
 
 
 class BadInput(EngineError): ...
+
+
+class CannotChange(BadInput): ...
 
 
 class Stopped(EngineError): ...

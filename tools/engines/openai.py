@@ -59,7 +59,12 @@ MODELS: dict[str, ModelCard] = {
         _card("gpt-4o-mini-tts", "voice"),
         _card("tts-1", "voice"),
         _card("gpt-image-1", "image", limits="1024x1024, 1536x1024 or 1024x1536"),
-        _card("dall-e-3", "image", limits="1024x1024, 1792x1024 or 1024x1792; changes no pictures"),
+        _card(
+            "dall-e-3",
+            "image",
+            limits="1024x1024, 1792x1024 or 1024x1792; changes no pictures",
+            options={"words_only": True},
+        ),
         _card("text-embedding-3-small", "embedding", context_tokens=8192),
         _card("text-embedding-3-large", "embedding", context_tokens=8192),
     )

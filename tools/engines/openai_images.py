@@ -10,19 +10,19 @@ import base64
 import io
 import threading
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from tools.engines.base import GeneratedImage, ImageRequest, StepCallback
-from tools.engines.errors import BadInput, EngineError, Refused, Unreachable
+from tools.engines.errors import CannotChange, EngineError, Refused, Unreachable
 from tools.engines.hosted import Hosted, failures, refuses, until_stopped
+from tools.engines.picture_input import FORMATS, check_size, open_mask, open_picture, unreadable
 
 LARGEST_BYTES = 64_000_000
 LONGEST_SIDE = 2048
 """Pixels of a picture that is sent to be changed; a larger one is scaled down."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+NOT_USED = "A hosted picture model decides these itself; they were not used: {names}."
 
 
 class OpenAIImages:
@@ -32,28 +32,36 @@ class OpenAIImages:
         self._asks_base64 = not hosted.model.startswith("gpt-image")
 
     async def generate(self, request: ImageRequest, on_step: StepCallback, stop: threading.Event) -> GeneratedImage:
-        """See ImageGenerator. Seed, steps and guidance are the server's own; a negative prompt is put into words.
+        """See ImageGenerator. Seed, steps, guidance and strength are the server's own; a negative prompt is put into words.
 
-        Raises: BadInput (the picture or mask to change), Stopped, EngineError.
+        Raises: BadInput (the picture or mask to change), CannotChange, Stopped, EngineError.
         """
         started = time.monotonic()
-        png = await until_stopped(self._make(request), stop)
+        if request.image and self._hosted.card.options.get("words_only"):
+            raise CannotChange(
+                f"{self.card.id} changes no pictures.", "Choose another picture model, such as gpt-image-1."
+            )
+        if request.size:
+            check_size(request.size)
+        body, notes = await asyncio.to_thread(_body, self._hosted.model, request)
+        png = await until_stopped(self._make(body), stop)
         width, height = await asyncio.to_thread(_size, png)
         on_step(1, 1)
-        return GeneratedImage(png, width, height, self.card.id, None, None, time.monotonic() - started)
+        return GeneratedImage(
+            png, width, height, self.card.id, None, None, round(time.monotonic() - started, 2), " ".join(notes)
+        )
 
     async def close(self) -> None:
         await self._hosted.client.close()
 
-    async def _make(self, request: ImageRequest) -> bytes:
-        body = await asyncio.to_thread(_body, self._hosted.model, request)
+    async def _make(self, body: dict[str, Any]) -> bytes:
         answer = await self._hosted.call(lambda: self._send(body))
         pictures = getattr(answer, "data", None)
         if not pictures:
             raise self._hosted.not_the_format()
         try:
             return await asyncio.to_thread(_as_png, await self._bytes(pictures[0]))
-        except _unreadable() as error:
+        except unreadable() as error:
             raise self._no_picture() from error
 
     async def _send(self, body: dict[str, Any]) -> Any:
@@ -111,46 +119,47 @@ class OpenAIImages:
         return Unreachable(f"{self._hosted.where} answered without a picture that can be read.", "Try again.")
 
 
-def _body(model: str, request: ImageRequest) -> dict[str, Any]:
-    prompt = request.prompt
+def _body(model: str, request: ImageRequest) -> tuple[dict[str, Any], list[str]]:
+    """(the fields of the request, what of it was changed or not used)."""
+    prompt = request.prompt.strip()
     if request.negative_prompt:
         prompt = f"{prompt}\nLeave out: {request.negative_prompt}"
     body: dict[str, Any] = {"model": model, "prompt": prompt, "n": 1}
+    notes = _not_used(request)
     if request.size:
         body["size"] = "{}x{}".format(*request.size)
     if request.image:
-        picture = _picture(request.image).convert("RGBA")
+        picture, changed = open_picture(request.image)
+        sent = picture.size
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        body["image"] = ("picture.png", _png_bytes(picture), "image/png")
+        body["image"] = ("picture.png", _png_bytes(picture.convert("RGBA")), "image/png")
+        notes += changed
         if request.mask:
-            body["mask"] = ("mask.png", _png_bytes(_see_through(_picture(request.mask), picture.size)), "image/png")
-    return body
+            mask, resized = open_mask(request.mask, picture.size, sent)
+            body["mask"] = ("mask.png", _png_bytes(_see_through(mask)), "image/png")
+            notes += resized
+    return body, notes
 
 
-def _see_through(mask: Any, size: tuple[int, int]) -> Any:
+def _not_used(request: ImageRequest) -> list[str]:
+    given = {
+        "seed": request.seed is not None,
+        "steps": request.steps is not None,
+        "guidance_scale": request.guidance_scale is not None,
+        "strength": request.strength is not None,
+        "LoRA": bool(request.loras),
+    }
+    names = [name for name, there in given.items() if there]
+    return [NOT_USED.format(names=", ".join(names))] if names else []
+
+
+def _see_through(mask: Any) -> Any:
     """The mask as the API wants it: what is white here, to be painted anew, is transparent there."""
     from PIL import Image, ImageOps
 
-    holes = Image.new("RGBA", size)
-    holes.putalpha(ImageOps.invert(mask.convert("L").resize(size)))
+    holes = Image.new("RGBA", mask.size)
+    holes.putalpha(ImageOps.invert(mask))
     return holes
-
-
-def _picture(path: Path) -> Any:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            return ImageOps.exif_transpose(picture)
-    except _unreadable() as error:
-        raise BadInput(f"{path.name} is not a picture that can be read.", "Send a PNG, JPEG or WebP.") from error
-
-
-def _unreadable() -> tuple[type[Exception], ...]:
-    """What broken and enormous pictures raise in Pillow, and answers of another shape before they get there."""
-    from PIL import Image
-
-    return (OSError, ValueError, SyntaxError, AttributeError, TypeError, Image.DecompressionBombError)
 
 
 def _as_png(data: bytes) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from tools.engines import starter_picture
 from tools.engines.base import EngineOptions, GeneratedImage, ImageRequest, ModelCard, StepCallback
 from tools.engines.device import Resident, devices_for, worker_threads
-from tools.engines.errors import BadInput, ModelNotFound, Stopped
+from tools.engines.errors import BadInput, CannotChange, ModelNotFound, Stopped
 from tools.engines.memory import out_of_memory_told
 from tools.engines.onnx import exported_folder
 
@@ -65,7 +65,7 @@ class StarterPictures:
         self._resident = Resident(self.card.id, size, self._load, lambda _pipe: None, self._devices)
 
     async def generate(self, request: ImageRequest, on_step: StepCallback, stop: threading.Event) -> GeneratedImage:
-        """Raises: BadInput, OutOfMemory, Stopped, ModelNotFound."""
+        """Raises: BadInput (CannotChange with a picture or mask), OutOfMemory, Stopped, ModelNotFound."""
         _check(request)
         left = threading.Event()
 
@@ -152,7 +152,7 @@ def _check(request: ImageRequest) -> None:
     if not request.prompt.strip():
         raise BadInput("There is nothing to draw: the prompt is empty.", "Say what the picture should show.")
     if request.image or request.mask:
-        raise BadInput(
+        raise CannotChange(
             "The starter picture model draws from words only.",
             "Ask without the picture, or set ASSISTANT_IMAGE to a larger picture model.",
         )
