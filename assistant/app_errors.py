@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from assistant.app_errors_documents import READING
 from assistant.app_errors_knowledge import KNOWLEDGE
+from assistant.app_errors_pictures import PICTURES
 from assistant.app_errors_skipped import SKIPPED
 from assistant.app_errors_speech import SPEECH
 from assistant.app_errors_web import WEB
@@ -129,6 +130,7 @@ FRENCH: tuple[tuple[str, str], ...] = (
     *SPEECH,
     *READING,
     *KNOWLEDGE,
+    *PICTURES,
 )
 """A pattern of the English line, whole, and its French; what no pattern fits stays English."""
 

@@ -153,7 +153,7 @@ async def test_it_is_paused_goes_on_where_it_was_and_can_be_given_up(two):
         await until(lambda: len(two.new.asked) >= 8)
         job = base.reembedding().job
         await base.pause(job.id)
-        await until(lambda: base._worker._running[job.id][1].is_set())
+        await until(base._worker._running[job.id][1].is_set)
         two.new.gate.set()
         await until(lambda: base.reembedding().state == "paused")
         assert 0 < base.reembedding().fraction < 1
@@ -163,7 +163,7 @@ async def test_it_is_paused_goes_on_where_it_was_and_can_be_given_up(two):
         two.new.after = done + 1
         await until(lambda: len(two.new.asked) > done)
         await base.cancel(job.id)
-        await until(lambda: base._worker._running[job.id][1].is_set())
+        await until(base._worker._running[job.id][1].is_set)
         two.new.gate.set()
         await until(lambda: base.reembedding().state == "cancelled")
         await until(lambda: base._index.database.sets().coming is None)
