@@ -200,6 +200,7 @@ def imagine(
     lora: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="LoRA weights in safetensors.", **File)
     ] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="So many, numbered, with seeds that follow.")] = 1,
     json: Json = False,
 ) -> None:
     """Draw a picture."""
@@ -226,7 +227,7 @@ def imagine(
         strength=strength,
         loras=tuple(lora or map(Path, table.lora)),
     )
-    finish(cli_media.imagine(settings, request, output, json))
+    finish(cli_media.imagine(settings, request, output, count, json))
 
 
 @app.command()

@@ -22,6 +22,7 @@ from tools.engines.device import DeviceArbiter
 from tools.engines.errors import BadInput, EngineError, ModelNotFound
 from tools.engines.speakers import label_speakers
 from tools.hearing import Heard, hear, open_heard
+from tools.picture_files import png_with_facts
 from tools.picture_filter import check_prompt
 from tools.transcript import FORMATS, short_stamp, to_text
 
@@ -86,8 +87,8 @@ async def _hear_on(heard: Heard, engine: Any, stop: threading.Event, meter: Mete
         raise
 
 
-async def imagine(settings: Settings, request: ImageRequest, target: Path, json_lines: bool) -> int:
-    """Draw one picture into `target`.
+async def imagine(settings: Settings, request: ImageRequest, target: Path, count: int, json_lines: bool) -> int:
+    """Draw a picture into `target`, or several into files numbered after it, each written as soon as it is there.
 
     Raises: CallerError (a format that is not known), EngineError (BadInput where the filter blocks the prompt).
     """
@@ -97,24 +98,42 @@ async def imagine(settings: Settings, request: ImageRequest, target: Path, json_
     model = model_of(settings, "image")
     if model is None:
         raise ModelNotFound(*NONE_CHOSEN["image"])
+    if warned := check_prompt(request.prompt, settings.image.filter):
+        note(warned)
 
-    async def work(engine: Any, stop: threading.Event, meter: Meter) -> GeneratedImage:
-        made: GeneratedImage = await engine.generate(
-            request, lambda done, steps, _preview=None: meter.show("Drawing", done / steps), stop
-        )
-        return made
+    async def work(engine: Any, stop: threading.Event, meter: Meter) -> None:
+        for n in range(count):
+            wanted = replace(request, seed=None if request.seed is None else request.seed + n)
+            image: GeneratedImage = await engine.generate(
+                wanted, lambda done, steps, _preview=None, n=n: meter.show("Drawing", (n + done / steps) / count), stop
+            )
+            meter.clear()
+            file = target if count == 1 else target.with_stem(f"{target.stem}-{n + 1}")
+            _keep_picture(image, wanted, file, facts=settings.image.facts)
+            _tell_picture(image, file, json_lines)
 
-    warned = check_prompt(request.prompt, settings.image.filter)
-    image = await _with_engine(with_model(settings, "image", model), "image", work)
-    for line in filter(None, (warned, image.warning)):
-        note(line)
-    _write(target, image.png)
+    await _with_engine(with_model(settings, "image", model), "image", work)
+    return DONE
+
+
+def _keep_picture(image: GeneratedImage, request: ImageRequest, target: Path, *, facts: bool) -> None:
+    """A PNG also holds how it was made."""
+    if not facts or target.suffix.lower() != ".png":
+        _write(target, image.png)
+        return
+    made = {name: getattr(image, name) for name in ("model", "seed", "steps", "width", "height")}
+    asked = {name: getattr(request, name) for name in ("prompt", "negative_prompt", "guidance_scale", "strength")}
+    _write(target, png_with_facts(image.png, made | asked))
+
+
+def _tell_picture(image: GeneratedImage, target: Path, json_lines: bool) -> None:
+    if image.warning:
+        note(image.warning)
     if json_lines:
         made = {name: getattr(image, name) for name in ("width", "height", "seed", "model", "seconds")}
         print_json({"path": str(target), **made})
     else:
         print_text(f"{target}\n")
-    return DONE
 
 
 async def say(settings: Settings, text: str, language: str | None, target: Path, json_lines: bool) -> int:

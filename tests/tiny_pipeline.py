@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 
-def build_tiny_pipeline(folder: Path) -> Path:
-    """Write the pipeline to `folder` as safetensors and return it. Its pictures are coloured noise."""
+def build_tiny_pipeline(folder: Path, channels: tuple[int, int] = (32, 64), side: int = 32) -> Path:
+    """Write the pipeline to `folder` as safetensors and return it. Its pictures are coloured noise, 2 × `side` pixels wide; the
+    network has `channels` on its two levels."""
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -24,8 +25,8 @@ def build_tiny_pipeline(folder: Path) -> Path:
         eos_token_id=tokenizer.eos_token_id,
     )
     unet = UNet2DConditionModel(
-        sample_size=32,
-        block_out_channels=(32, 64),
+        sample_size=side,
+        block_out_channels=channels,
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),

@@ -19,6 +19,7 @@ from assistant.cli import call
 from assistant.history import History, sqlite_url
 from knowledge.lock import WriteLock
 from tests.tiny_pipeline import build_tiny_pipeline
+from tools.picture_files import read_facts
 
 SENTENCE = "The meeting starts at nine in the morning."
 
@@ -228,10 +229,14 @@ def test_a_picture_is_drawn_into_the_file_that_was_named(assistant: Run, tmp_pat
     pipeline = build_tiny_pipeline(tmp_path / "tiny")
     choice = {"ASSISTANT_IMAGE": f"diffusers:{pipeline}"}
     options = ["--seed", "7", "--steps", "2", "--size", "64x64"]
-    (drawn,) = lines(assistant("imagine", "a red fox", "-o", "fox.png", *options, "--json", **choice))
+    drawn, other = lines(
+        assistant("imagine", "a red fox", "-o", "fox.png", *options, "--count", "2", "--json", **choice)
+    )
     assert list(drawn) == ["path", "width", "height", "seed", "model", "seconds"]
-    assert (drawn["path"], drawn["width"], drawn["height"], drawn["seed"]) == ("fox.png", 64, 64, 7)
-    assert (tmp_path / "fox.png").read_bytes().startswith(b"\x89PNG")
+    assert (drawn["path"], drawn["width"], drawn["height"], drawn["seed"]) == ("fox-1.png", 64, 64, 7)
+    assert (other["path"], other["seed"]) == ("fox-2.png", 8)
+    facts = read_facts(tmp_path / "fox-1.png")
+    assert (facts["prompt"], facts["seed"], facts["steps"]) == ("a red fox", 7, 2)
     again = assistant(
         "imagine",
         "a red fox",
@@ -241,7 +246,7 @@ def test_a_picture_is_drawn_into_the_file_that_was_named(assistant: Run, tmp_pat
         "--negative",
         "grass",
         "--from",
-        "fox.png",
+        "fox-1.png",
         "--strength",
         "0.9",
         **choice,
