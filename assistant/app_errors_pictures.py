@@ -108,6 +108,8 @@ PICTURES: tuple[tuple[str, str], ...] = (
         r"This prompt seems to ask for (.+)\. Whoever runs this assistant may not want that\.",
         r"Cette description semble demander ce que l'opérateur de cet assistant ne souhaite peut-être pas (\1).",
     ),
+    (r"This picture model takes no LoRA\.", "Ce modèle d'images ne prend pas de LoRA."),
+    (r"Leave it out, or choose another model\.", "Laissez-le de côté, ou choisissez un autre modèle."),
     (r"(.+) changes no pictures\.", r"\1 ne modifie pas d'images."),
     (
         r"Choose another picture model, such as gpt-image-1\.",

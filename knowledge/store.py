@@ -23,6 +23,7 @@ from knowledge.documents import KnowledgeError
 from knowledge.store_address import resolve, split_address
 
 FULL_BYTES = 500_000
+UNWRITABLE = ("readonly", "read-only", "disk is full", "no space left", "permission denied", "failed to apply logs")
 BATCH = 2000
 WIDE = 500
 COMPARED = 500
@@ -346,7 +347,7 @@ def _prefix(mark: str) -> str:
 
 def _says_unwritable(error: Exception) -> bool:
     text = str(error).lower()
-    return any(sign in text for sign in ("readonly", "read-only", "disk is full", "no space left", "permission denied"))
+    return any(sign in text for sign in UNWRITABLE)
 
 
 def _is_full(folder: Path) -> bool:

@@ -163,6 +163,15 @@ def test_a_picture_is_drawn_into_the_chat(page: Page, server: Server) -> None:
     picture_of(page, "picture")
 
 
+def test_a_picture_is_drawn_again_with_its_seed(page: Page) -> None:
+    first = re.search(r"seed (\d+)", answer(page, "/image a blue boat", timeout=90_000))
+    assert first
+    page.click("#same-seed-0")
+    again = page.locator(ANSWER).nth(1)
+    expect(again).to_contain_text(f"seed {first[1]} ", timeout=90_000)
+    expect(again.locator("img[src^='/files/']")).to_be_visible()
+
+
 def test_the_page_serves_others_while_it_works(page: Page, server: Server) -> None:
     ask(page, LONG_STORY)
     page.wait_for_selector(ANSWER)

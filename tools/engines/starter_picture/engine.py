@@ -156,6 +156,8 @@ def _check(request: ImageRequest) -> None:
             "The starter picture model draws from words only.",
             "Ask without the picture, or set ASSISTANT_IMAGE to a larger picture model.",
         )
+    if request.loras:
+        raise BadInput("This picture model takes no LoRA.", "Leave it out, or choose another model.")
     if request.size and any(side % 8 or not SIDES[0] <= side <= SIDES[1] for side in request.size):
         raise BadInput(
             f"A picture cannot be {request.size[0]}×{request.size[1]} pixels.",
