@@ -19,6 +19,8 @@ def what_became(results: Sequence[Result], language: str) -> str:
     if not results:
         return ""
     words = knowledge_texts(language)
+    if len(results) == 1 and not results[0].rows and results[0].outcome in ("new", "changed"):
+        return words[f"became_one_{results[0].outcome}"]
     counts = _counts(results)
     parts = [words[f"became_{change}"].format(n=f"{counts[change]:,}") for change in CHANGES if counts.get(change)]
     failed = [in_language(result.why, language) for result in results if result.outcome == "failed"]

@@ -118,7 +118,7 @@ async def read_elsewhere(
     except (KnowledgeError, EngineError) as error:
         if isinstance(error, Stopped) or base.source(ingest.source, collection=ingest.collection) is None:
             raise
-        raise KnowledgeError(error.message, f"{error.remedy} {KEPT}".strip()) from error
+        raise KnowledgeError(error.message, f"{KEPT} {error.remedy}".strip()) from error
 
 
 async def _web(sources: Sources, _base: KnowledgeBase, ingest: Ingest, wanted: Elsewhere, tell: Tell) -> None:

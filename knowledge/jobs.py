@@ -231,6 +231,11 @@ class Jobs:
         with self._database.writing() as db:
             _settle(db, job_id, state, message, remedy)
 
+    def drop_left(self, job: Job) -> None:
+        """What is there of a document that no job will go on with. Not part of `settle`, which must fit on a full disk."""
+        with self._database.writing() as db:
+            drop_unfinished(db, job.collection, job.source)
+
     def _select(self, where: str, values: Sequence[Any]) -> list[Job]:
         with self._database.reading() as db:
             rows = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where} ORDER BY rowid", [*values]).fetchall()
@@ -249,10 +254,6 @@ def _settle(db: sqlite3.Connection, job_id: str, state: JobState, message: str, 
         " fraction = CASE WHEN ? = 'done' THEN 1.0 ELSE fraction END WHERE id = ?",
         [state, message, remedy, moment(), ended, state, job_id],
     )
-    if state in ("failed", "cancelled"):
-        place = db.execute("SELECT collection, source FROM jobs WHERE id = ?", [job_id]).fetchone()
-        if place:
-            drop_unfinished(db, *place)
     if ended:
         last = "(SELECT max(rowid) FROM jobs)"
         db.execute(f"DELETE FROM jobs WHERE finished IS NOT NULL AND rowid <= {last} - ?", [KEPT_JOBS])

@@ -224,13 +224,21 @@ class Worker:
                 await asyncio.to_thread(self._index.drop, ingest.source_id)
         if wanted == "cancelled":
             await self._settle(job, "cancelled")
+            await self._drop_left(job)
             return
-        message = (
-            getattr(error, "message", "") or f"{ingest.name} could not be read in: {error or type(error).__name__}."
-        )
+        # Only our own errors carry words for people: Chroma's have a `message` too, which is a method.
+        message, remedy = getattr(error, "message", ""), getattr(error, "remedy", "")
+        if not (isinstance(message, str) and message):
+            message, remedy = f"{ingest.name} could not be read in: {error or type(error).__name__}.", ""
         if not isinstance(error, KnowledgeError):
             log.warning("job %s failed", job.id, exc_info=error)
-        await self._settle(job, "failed", message, getattr(error, "remedy", ""))
+        await self._settle(job, "failed", message, remedy)
+        await self._drop_left(job)
+
+    async def _drop_left(self, job: Job) -> None:
+        """Where this fails (a full disk), the next start cleans up."""
+        with contextlib.suppress(KnowledgeError):
+            await asyncio.to_thread(self._jobs.drop_left, job)
 
     async def _settle(self, job: Job, state: JobState, message: str = "", remedy: str = "") -> None:
         """Where even this cannot be written (a full disk), it is tried until it can."""

@@ -194,7 +194,10 @@ async def test_a_page_that_is_gone_keeps_its_text_and_says_so(base, web) -> None
         del web.pages["/a"]
         failed = await ended(base, enqueue(base, web_page(f"{web.url}/a")))
     assert failed.state == "failed"
-    assert f"There is no page {web.url}/a" in failed.message and failed.remedy.endswith("What was read before is kept.")
+    assert (
+        f"There is no page {web.url}/a" in failed.message
+        and failed.remedy == "What was read before is kept. Check the address."
+    )
     assert (await base.search("anchor"))[0].title == "A"
 
 

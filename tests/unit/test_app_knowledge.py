@@ -290,7 +290,7 @@ async def test_a_web_page_becomes_a_document_of_who_named_it(clients: Any, site:
     assert (await bob.post("jobs/cancel", json={"ids": [job["id"]]})).status_code == 404
     assert (await ended(ada, job["id"]))["state"] == "done"
     (row,) = (await ada.get("sources")).json()["rows"]
-    assert (row["source"], row["origin"]["kind"], row["origin"]["said"]) == (site, "page", "1 new.")
+    assert (row["source"], row["origin"]["kind"], row["origin"]["said"]) == (site, "page", "Read.")
     assert (await bob.get("sources")).json()["rows"] == []
     named = {"collection": "user-ada", "source": site}
     assert (await bob.post("sources/refresh", json=named)).status_code == 404
@@ -322,9 +322,9 @@ async def test_a_page_that_is_gone_keeps_its_text_and_the_row_says_so(clients: A
     (row,) = (await ada.get("sources")).json()["rows"]
     assert (row["state"], row["origin"]["failed"]) == ("indexed", True)
     assert "(the server answered 404)" in row["origin"]["said"]
-    assert row["origin"]["said"].endswith("What was read before is kept.")
+    assert row["origin"]["said"].endswith("What was read before is kept. Check the address.")
     french = (await ada.get("sources", headers={"Accept-Language": "fr"})).json()["rows"][0]["origin"]["said"]
-    assert french.endswith("Ce qui avait été lu est conservé.")
+    assert french.endswith("Ce qui avait été lu est conservé. Vérifiez l'adresse.")
 
 
 async def test_an_address_that_cannot_be_fetched_says_why_and_stands_in_nobodys_way(clients: Any) -> None:
