@@ -14,31 +14,12 @@ from assistant.app_errors_speech import SPEECH
 from assistant.app_errors_web import WEB
 
 FRENCH: tuple[tuple[str, str], ...] = (
+    *PICTURES,
     (r"No picture model is chosen yet\.", "Aucun modèle d'image n'est encore choisi."),
     (
         r"Set ASSISTANT_IMAGE=starter:drawings for icons and simple drawings, diffusers:<folder or hub id of a pipeline>, "
         r"such as (\S+), for photographs too, or (ASSISTANT_IMAGE=\S+)\.",
         r"Réglez ASSISTANT_IMAGE=starter:drawings (icônes et dessins simples), ASSISTANT_IMAGE=\1 (aussi des photos) ou \2 (hébergé), puis redémarrez.",
-    ),
-    (
-        r"The starter picture model draws from words only\. .*",
-        "Le modèle d'image de départ ne dessine qu'à partir de mots. Demandez sans image, ou réglez ASSISTANT_IMAGE sur un plus grand modèle.",
-    ),
-    (
-        r"The starter picture model reads short descriptions; this end was not used: “(.+)”",
-        r"Le modèle d'image de départ lit des descriptions courtes ; cette fin n'a pas servi : « \1 »",
-    ),
-    (
-        r"The weights of the starter picture model are not installed\. .*",
-        "Les poids du modèle d'image de départ ne sont pas installés. Réinstallez le projet, ou réglez ASSISTANT_IMAGE sur un autre modèle d'image.",
-    ),
-    (
-        r"The starter picture model could not be opened: (.+) Reinstall the project, .*",
-        r"Le modèle d'image de départ n'a pas pu s'ouvrir : \1 Réinstallez le projet, ou réglez ASSISTANT_IMAGE sur un autre modèle d'image.",
-    ),
-    (
-        r"There is nothing to draw: the prompt is empty\. .*",
-        "Il n'y a rien à dessiner : la description est vide. Dites ce que l'image doit montrer.",
     ),
     (r"Pictures are switched off here\.", "Les images sont désactivées ici."),
     (r"Set ASSISTANT_IMAGE_ENABLED=true to switch them on\.", "Réglez ASSISTANT_IMAGE_ENABLED=true pour les activer."),
@@ -130,7 +111,6 @@ FRENCH: tuple[tuple[str, str], ...] = (
     *SPEECH,
     *READING,
     *KNOWLEDGE,
-    *PICTURES,
 )
 """A pattern of the English line, whole, and its French; what no pattern fits stays English."""
 

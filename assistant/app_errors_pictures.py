@@ -61,6 +61,14 @@ PICTURES: tuple[tuple[str, str], ...] = (
         r"Le modèle d'images de départ lit de courtes descriptions ; cette fin n'a pas servi : \1",
     ),
     (
+        r"The weights of the starter picture model are not installed\. .*",
+        "Les poids du modèle d'image de départ ne sont pas installés. Réinstallez le projet, ou réglez ASSISTANT_IMAGE sur un autre modèle d'image.",
+    ),
+    (
+        r"The starter picture model could not be opened: (.+) Reinstall the project, .*",
+        r"Le modèle d'image de départ n'a pas pu s'ouvrir : \1 Réinstallez le projet, ou réglez ASSISTANT_IMAGE sur un autre modèle d'image.",
+    ),
+    (
         r"The starter picture model draws from words only\.",
         "Le modèle d'images de départ ne dessine qu'à partir de mots.",
     ),

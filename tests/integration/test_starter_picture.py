@@ -95,7 +95,7 @@ async def test_what_the_page_says_of_it_is_french_on_a_french_page(engine: Start
         load_image("drawings", EngineOptions(tmp_path, DeviceArbiter()), tmp_path)
     told.append(f"{missing.value.message} {missing.value.remedy}")
     french = [in_language(line, "fr") for line in told]
-    assert all(re.search(r"[éèà]", line) for line in french)
+    assert all(re.search(r"[éèà]", line) for line in french), french
     assert not any(re.search(r"\b(the|not)\b", line, re.IGNORECASE) for line in french)
 
 
