@@ -20,6 +20,7 @@ from knowledge.index import Index
 from knowledge.ingest import Ingest, Step, Stopped, to_the_end
 from knowledge.jobs import Job, Jobs, JobState
 from knowledge.reembedding import Embed, is_behind, reembed, see_to
+from knowledge.reserve import give_room, keep_back
 from knowledge.unfolding import UNPACKED, Unfolded, unfold, vanished
 
 JOBS_AT_ONCE = 2
@@ -101,6 +102,7 @@ class Worker:
             await asyncio.to_thread(self._index.open_for_writing, 0.0)
             await asyncio.to_thread(self._reclaim)
             self._reclaimed = True
+        await asyncio.to_thread(keep_back, self._index.folder)
         if self._index.needs_filling():
             await asyncio.to_thread(self._index.fill)
         await asyncio.to_thread(see_to, self._index, self._jobs)
@@ -241,12 +243,14 @@ class Worker:
             await asyncio.to_thread(self._jobs.drop_left, job)
 
     async def _settle(self, job: Job, state: JobState, message: str = "", remedy: str = "") -> None:
-        """Where even this cannot be written (a full disk), it is tried until it can."""
+        """Where even this cannot be written (a full disk), the room kept back for it is used, or it is tried until it can."""
         while True:
             try:
                 await asyncio.to_thread(self._jobs.settle, job.id, state, message, remedy)
                 break
             except KnowledgeError as error:
+                if await asyncio.to_thread(give_room, self._index.folder):
+                    continue
                 log.warning("the state of job %s cannot be written: %s", job.id, error)
                 await asyncio.sleep(RETRY_S)
         if state in ("done", "cancelled"):

@@ -33,7 +33,7 @@ def run(code: str, tmp_path: Path) -> list[str]:
     (tmp_path / "large.txt").write_text(large, "utf-8")
     files = [str(tmp_path / name) for name in ("disk", "small.txt", "large.txt")]
     command = [*NAMESPACE, sys.executable, "-c", f"{START}\n{code}\nasyncio.run(main())", *files]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert not done.returncode, done.stderr
     return done.stdout.splitlines()
 
@@ -59,6 +59,34 @@ async def main():
     assert "space" in second
     assert left == "The kept note. ['small.txt']"
     assert again == "done ['indexed', 'indexed']"
+
+
+def test_the_reason_fits_on_a_disk_that_something_else_filled_to_the_last_byte(tmp_path: Path) -> None:
+    code = """
+async def main():
+    words = Words()
+    words.after = 0
+    base = KnowledgeBase(folder / "k", words.embed, "words")
+    async with working(base):
+        [job] = base.enqueue([small])
+        await until(base, job, "reading", "indexing")
+        with (folder / "filler").open("wb", buffering=0) as filler:
+            try:
+                while filler.write(bytes(512)):
+                    pass
+            except OSError:
+                words.gate.set()
+        failed = await until(base, job, "done", "failed")
+        print(failed.state, failed.message)
+        (folder / "filler").unlink()
+        await base.resume(job.id)
+        print((await until(base, job, "done", "failed")).state, (await base.search("kept note"))[0].text)
+    await base.close()
+"""
+    failed, again = run(code, tmp_path)
+    assert failed.startswith("failed ")
+    assert "full" in failed
+    assert again == "done The kept note."
 
 
 def test_on_a_read_only_disk_nothing_is_taken_into_the_queue_and_that_is_said(tmp_path: Path) -> None:
