@@ -84,6 +84,10 @@ PICTURES: tuple[tuple[str, str], ...] = (
         r"(.+) cannot refine a picture: it was enlarged without new detail\.",
         r"\1 ne peut pas affiner une image : elle a été agrandie sans nouveaux détails.",
     ),
+    (
+        r"Without words that say what it shows, the picture was enlarged without new detail\.",
+        "Sans mots qui disent ce qu'elle montre, l'image a été agrandie sans nouveaux détails.",
+    ),
     (r"There is no picture to enlarge\.", "Il n'y a pas d'image à agrandir."),
     (r"Attach one, or draw one first\.", "Joignez-en une, ou faites-en dessiner une d'abord."),
     (

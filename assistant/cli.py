@@ -201,24 +201,26 @@ def imagine(
         list[Path] | None, typer.Option(metavar="FILE", help="LoRA weights in safetensors.", **File)
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="So many, numbered, with seeds that follow.")] = 1,
+    upscale: Annotated[float | None, typer.Option(min=1.1, max=4, help="So many times as large, once drawn.")] = None,
     json: Json = False,
 ) -> None:
-    """Draw a picture."""
+    """Draw a picture, or change one with --from. With --upscale and an empty PROMPT, that one is only enlarged."""
     if mask and not source:
         raise CallerError("--mask needs --from.")
     if strength and not source:
         raise CallerError("--strength needs --from.")
-    if not prompt.strip():
+    if not (prompt.strip() or (upscale and source)):
         raise CallerError("The prompt is empty. Write what the picture shall show.")
     settings = settings_and_log()
     from assistant import cli_media
     from tools.engines.base import ImageRequest
+    from tools.engines.picture_input import parse_size
 
     table = settings.image
     request = ImageRequest(
         prompt,
         negative_prompt=negative,
-        size=cli_media.size_of(size or table.size),
+        size=parse_size(wanted) if (wanted := size or table.size) else None,
         steps=steps or table.steps,
         guidance_scale=table.guidance_scale,
         seed=seed,
@@ -227,7 +229,7 @@ def imagine(
         strength=strength,
         loras=tuple(lora or map(Path, table.lora)),
     )
-    finish(cli_media.imagine(settings, request, output, count, json))
+    finish(cli_media.imagine(settings, request, output, count, upscale, json))
 
 
 @app.command()

@@ -19,10 +19,11 @@ from assistant.settings import Settings, with_model
 from tools.context import Progress
 from tools.engines.base import GeneratedImage, ImageRequest, Segment, Sound, SpeechRequest
 from tools.engines.device import DeviceArbiter
-from tools.engines.errors import BadInput, EngineError, ModelNotFound
+from tools.engines.errors import EngineError, ModelNotFound
 from tools.engines.speakers import label_speakers
+from tools.enlarging import REFINED, larger_size, refine, size_of_picture
 from tools.hearing import Heard, hear, open_heard
-from tools.picture_files import png_with_facts
+from tools.picture_files import png_with_facts, read_facts
 from tools.picture_filter import check_prompt
 from tools.transcript import FORMATS, short_stamp, to_text
 
@@ -87,8 +88,11 @@ async def _hear_on(heard: Heard, engine: Any, stop: threading.Event, meter: Mete
         raise
 
 
-async def imagine(settings: Settings, request: ImageRequest, target: Path, count: int, json_lines: bool) -> int:
-    """Draw a picture into `target`, or several into files numbered after it, each written as soon as it is there.
+async def imagine(
+    settings: Settings, request: ImageRequest, target: Path, count: int, upscale: float | None, json_lines: bool
+) -> int:
+    """Draw a picture into `target`, or several into files numbered after it, each written as soon as it is there. With
+    `upscale` each becomes so many times as large; without a prompt it is `request.image` that does.
 
     Raises: CallerError (a format that is not known), EngineError (BadInput where the filter blocks the prompt).
     """
@@ -104,16 +108,33 @@ async def imagine(settings: Settings, request: ImageRequest, target: Path, count
     async def work(engine: Any, stop: threading.Event, meter: Meter) -> None:
         for n in range(count):
             wanted = replace(request, seed=None if request.seed is None else request.seed + n)
-            image: GeneratedImage = await engine.generate(
-                wanted, lambda done, steps, _preview=None, n=n: meter.show("Drawing", (n + done / steps) / count), stop
-            )
-            meter.clear()
             file = target if count == 1 else target.with_stem(f"{target.stem}-{n + 1}")
-            _keep_picture(image, wanted, file, facts=settings.image.facts)
+
+            def on_step(done: int, steps: int, _preview: bytes | None = None, n: int = n) -> None:
+                meter.show("Drawing", (n + done / steps) / count)
+
+            if request.prompt.strip():
+                image: GeneratedImage = await engine.generate(wanted, on_step, stop)
+                _keep_picture(image, wanted, file, facts=settings.image.facts)
+                wanted = replace(wanted, image=file, mask=None, seed=image.seed)
+            if upscale:
+                wanted = await asyncio.to_thread(_enlarged, wanted, upscale)
+                image, told = await refine(engine, wanted, on_step, stop)
+                _keep_picture(image, wanted, file, facts=settings.image.facts)
+                image = replace(image, warning=" ".join(filter(None, (told, image.warning))))
+            meter.clear()
             _tell_picture(image, file, json_lines)
 
     await _with_engine(with_model(settings, "image", model), "image", work)
     return DONE
+
+
+def _enlarged(request: ImageRequest, factor: float) -> ImageRequest:
+    """To draw `request.image` larger, by the words it was drawn with where none are given. Raises: BadInput."""
+    assert request.image
+    prompt = request.prompt.strip() or str(read_facts(request.image).get("prompt") or "")
+    size = larger_size(size_of_picture(request.image), factor)
+    return replace(request, prompt=prompt, size=size, strength=REFINED)
 
 
 def _keep_picture(image: GeneratedImage, request: ImageRequest, target: Path, *, facts: bool) -> None:
@@ -214,13 +235,3 @@ def _write_aside(target: Path, write: Callable[[Path], object]) -> None:
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def size_of(text: str | None) -> tuple[int, int] | None:
-    """(width, height) of "512x512". Raises: BadInput."""
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 8 <= int(width) <= 8192 and 8 <= int(height) <= 8192):
-        raise BadInput(f"The size {text!r} is not width x height.", "Write it like 512x512.")
-    return int(width), int(height)

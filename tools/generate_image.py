@@ -12,18 +12,16 @@ from typing import Any
 
 from tools.context import Artifact, Notice, Progress, TextDelta, ToolContext, ToolOutput
 from tools.engines.base import GeneratedImage, ImageGenerator, ImageRequest
-from tools.engines.errors import BadInput, CannotChange
-from tools.engines.picture_input import SIDES, Size, parse_size
+from tools.engines.errors import CannotChange
+from tools.engines.picture_input import parse_size
+from tools.enlarging import REFINED, larger_size, refine
 from tools.picture_files import read_facts, save_bytes, save_picture
 from tools.picture_filter import check_prompt
 from tools.picture_wishes import LONGEST_PROMPT, MOST_PICTURES, Way, Wish, picture_wish
 
 ENLARGED = 2
-REFINED = 0.3
-"""How much of an enlarged picture is drawn anew, so that it gains detail and stays the same picture."""
 SHOWN_PROMPT = 300
 ANEW = "{model} cannot change a picture: it was drawn anew from the words."
-STRETCHED = "{model} cannot refine a picture: it was enlarged without new detail."
 
 
 @dataclass(frozen=True)
@@ -101,14 +99,11 @@ class _Drawing:
     async def _draw(self, on_step: Any) -> tuple[GeneratedImage, str]:
         """(the picture, what was done instead of what was asked): a model without a way to change pictures draws anew."""
         request, model = self._request, self._engine.card.id
-        larger = self._order.way == "larger"
-        if larger and self._engine.card.runs == "hosted":
-            return await asyncio.to_thread(enlarge, request, model), STRETCHED.format(model=model)
+        if self._order.way == "larger":
+            return await refine(self._engine, request, on_step, self._context.stop)
         try:
             return await self._engine.generate(request, on_step, self._context.stop), ""
         except CannotChange:
-            if larger:
-                return await asyncio.to_thread(enlarge, request, model), STRETCHED.format(model=model)
             if self._order.way != "change":
                 raise
             words = replace(request, image=None, mask=None, strength=None)
@@ -162,24 +157,6 @@ def caption(prompt: str) -> str:
     """The prompt in italics tells the person what was drawn; a long one is shown in part."""
     shown = " ".join(prompt.replace("*", " ").split())
     return f"*{shown if len(shown) <= SHOWN_PROMPT else shown[:SHOWN_PROMPT].rstrip() + ' …'}*"
-
-
-def enlarge(request: ImageRequest, model: str) -> GeneratedImage:
-    """The picture stretched to the size that is asked for, by Lanczos' filter. Raises: BadInput."""
-    import io
-
-    from PIL import Image
-
-    from tools.engines.picture_input import open_picture
-
-    began = time.monotonic()
-    if not request.image or not request.size:
-        raise BadInput("There is no picture to enlarge.", "Attach one, or draw one first.")
-    picture = open_picture(request.image)[0].resize(request.size, Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    seconds = round(time.monotonic() - began, 2)
-    return GeneratedImage(buffer.getvalue(), *request.size, model, request.seed, None, seconds)
 
 
 def _wish(context: ToolContext, before: Mapping[str, Any]) -> Wish:
@@ -240,20 +217,17 @@ def _about_before(request: ImageRequest, way: Way, before: Mapping[str, Any]) ->
     source = request.image or before["path"]
     if way == "larger":
         return replace(
-            known, image=source, size=request.size or _enlarged(size), seed=before.get("seed"), strength=REFINED
+            known,
+            image=source,
+            size=request.size or larger_size(size, ENLARGED),
+            seed=before.get("seed"),
+            strength=REFINED,
         )
     return replace(known, image=source, size=request.size or size, seed=before.get("seed"))
 
 
 def _there(path: Any) -> Path | None:
     return Path(path) if path and Path(path).is_file() else None
-
-
-def _enlarged(size: Size) -> Size:
-    factor = min(float(ENLARGED), SIDES[1] / max(size))
-    if factor <= 1:
-        raise BadInput(f"The picture is {size[0]}×{size[1]} pixels; none is drawn larger.", "Ask for another change.")
-    return int(size[0] * factor), int(size[1] * factor)
 
 
 def _meta(engine: ImageGenerator, request: ImageRequest, picture: GeneratedImage, seconds: float) -> dict[str, Any]:

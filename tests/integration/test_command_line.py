@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import Image
 
 from assistant.cli import call
 from assistant.history import History, sqlite_url
@@ -253,6 +254,13 @@ def test_a_picture_is_drawn_into_the_file_that_was_named(assistant: Run, tmp_pat
     )
     assert (again.returncode, again.stdout) == (0, "again.jpg\n"), again.stderr
     assert (tmp_path / "again.jpg").read_bytes().startswith(b"\xff\xd8")
+    larger = assistant("imagine", "", "-o", "large.png", "--from", "fox-1.png", "--upscale", "1.5", "--json", **choice)
+    assert [lines(larger)[0][side] for side in ("width", "height")] == [96, 96]
+    assert larger.stderr == ""
+    assert read_facts(tmp_path / "large.png")["prompt"] == "a red fox"
+    told = assistant("imagine", "", "-o", "plain.png", "--from", "again.jpg", "--upscale", "2", **choice)
+    assert "without new detail" in told.stderr
+    assert Image.open(tmp_path / "plain.png").size == (128, 128)
     assert list(tmp_path.glob(".*.part")) == []
 
 

@@ -8,12 +8,13 @@ from assistant.app_errors import in_language
 from tools.engines.diffusers import IN_FULL, IN_TILES, NO_NEGATIVE, ON_CPU
 from tools.engines.errors import BadInput
 from tools.engines.picture_input import check_size, rounded_size
-from tools.generate_image import ANEW, STRETCHED
+from tools.enlarging import STRETCHED, WITHOUT_WORDS
+from tools.generate_image import ANEW
 from tools.picture_filter import check_prompt
 
 
 @pytest.mark.parametrize(
-    "line", [ON_CPU, IN_FULL, IN_TILES, NO_NEGATIVE, ANEW, STRETCHED, rounded_size((70, 70))[1][0]]
+    "line", [ON_CPU, IN_FULL, IN_TILES, NO_NEGATIVE, ANEW, STRETCHED, WITHOUT_WORDS, rounded_size((70, 70))[1][0]]
 )
 def test_what_was_done_instead_is_told_in_french(line):
     assert in_language(line.format(model="tiny"), "fr-FR") not in {line, line.format(model="tiny")}

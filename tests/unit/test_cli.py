@@ -11,14 +11,12 @@ import pytest
 from assistant import cli_groups
 from assistant.cli import call
 from assistant.cli_documents import passage_json, source_json
-from assistant.cli_media import size_of
 from assistant.cli_output import failure_status
 from assistant.cli_turns import Words
 from assistant.events import ArtifactReady, Cited, Decision, Notice, Routed, TextDelta, TurnDone, TurnFailed
 from knowledge.documents import Passage, Skipped, Source
 from tools.context import Artifact, Citation
 from tools.engines.base import Task, Usage
-from tools.engines.errors import BadInput
 
 COMMANDS = [
     "run",
@@ -90,6 +88,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["transcribe", "sound.wav", "--format", "srt", "--json"], "exclude"),
         (["imagine", "a cat"], "-o"),
         (["imagine", "  ", "-o", "a.png"], "empty"),
+        (["imagine", "", "-o", "a.png", "--upscale", "2"], "empty"),
+        (["imagine", "a cat", "-o", "a.png", "--upscale", "9"], "--upscale"),
         (["imagine", "a cat", "-o", "a.gif"], ".png"),
         (["imagine", "a cat", "-o", "no/where/a.png"], "folder"),
         (["imagine", "a cat", "-o", "a.png"], "ASSISTANT_IMAGE="),
@@ -255,10 +255,3 @@ def test_a_failed_turn_keeps_its_words_and_says_why(capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert (out, err) == ("Half an\n", "The server was cut off. Try again.\n")
     assert words.status == 1
-
-
-@pytest.mark.parametrize("wrong", ["", "x", "512", "512x", "axb", "0x0", "-5x5", "99999x10"])
-def test_a_size_is_two_numbers(wrong: str) -> None:
-    assert size_of("512X256") == (512, 256)
-    with pytest.raises(BadInput, match="512x512"):
-        size_of(wrong)

@@ -16,7 +16,8 @@ from PIL import Image
 from tools.context import Artifact, Attachment, Notice, Progress, TextDelta, ToolContext
 from tools.engines.base import GeneratedImage, ImageRequest, ModelCard, StepCallback
 from tools.engines.errors import BadInput, CannotChange, OutOfMemory
-from tools.generate_image import ANEW, REFINED, generate_image
+from tools.enlarging import REFINED
+from tools.generate_image import ANEW, generate_image
 from tools.picture_files import read_facts
 from tools.picture_wishes import Wish, picture_wish
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tools.engines.errors import ModelNotFound
+from tools.engines.starter_picture.network import UpscalerNetwork
 from tools.training import checkpoint
 from tools.training.dataset import SIDE, captions, load, render_all, save
+from tools.training.export import export
 from tools.training.judge import retrieval
 from tools.training.sources import Drawing, clip_art_drawings, emoji_drawings
 from tools.training.train import Material, Recipe, Run, loss_of, start, train
@@ -161,6 +164,21 @@ def test_a_light_checkpoint_holds_the_average_in_files_that_can_be_carried(
     assert not any(p.requires_grad for p in run.average.parameters())
     for ours, kept in zip(run.average.parameters(), again.network.parameters(), strict=True):
         assert np.allclose(ours.numpy(), kept.detach().numpy(), atol=1e-3)
+
+
+def test_a_new_training_begins_with_an_exported_model_and_refuses_that_of_another_network(tmp_path: Path) -> None:
+    run = start(TINY, "cpu")
+    train(run, material(), steps=2)
+    export(run, UpscalerNetwork(8, 1), tmp_path / "model")
+    begun = checkpoint.of_exported(tmp_path / "model", TINY, "cpu")
+    assert (begun.step, begun.trace) == (0, [])
+    for network in (begun.network, begun.average):
+        for ours, kept in zip(run.average.parameters(), network.parameters(), strict=True):
+            assert np.allclose(ours.numpy(), kept.detach().numpy(), atol=2e-3)
+    wider = replace(TINY, network={**TINY.network, "width": 64})
+    for folder, recipe in ((tmp_path, TINY), (tmp_path / "model", wider)):
+        with pytest.raises(ModelNotFound, match="no exported model"):
+            checkpoint.of_exported(folder, recipe, "cpu")
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:

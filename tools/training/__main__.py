@@ -19,7 +19,7 @@ time with --cool:
         && cp training-data/*.safetensors "$OUT"
 
 A call goes on from training-data/checkpoint exactly; where only training-data/light was kept (31 MB, files of at most 15 MiB),
-from its averaged weights with a fresh optimizer. Copied back, light, upscaler.safetensors and judge.safetensors are all that
+from its averaged weights with a fresh optimizer, as a training does that begins with --from and an exported model. Copied back, light, upscaler.safetensors and judge.safetensors are all that
 export and evaluate need, on any processor: `export --size gpu --target tools/engines/starter_picture/weights`, then `evaluate`
 with the same target. An unset `image` runs the model once that report shows that it draws well enough.
 """
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--cool", action="store_true", help="let the learning rate fall to nothing: for the last call")
     parser.add_argument("--threads", type=int, default=1, help="processor cores to use")
     parser.add_argument("--fast", action="store_true", help="compile the network (GPU)")
+    parser.add_argument("--from", dest="source", type=Path, help="an exported model that a new training begins with")
     parser.add_argument("--target", type=Path, help="where export writes")
     asked = parser.parse_args()
     COMMANDS[asked.command](asked)
@@ -84,7 +85,12 @@ def _train(asked: argparse.Namespace) -> None:
 
     device = _device(asked)
     going = (_trained(asked) / checkpoint.STATE).exists()
-    run = checkpoint.load(_trained(asked), device) if going else start(SIZES[asked.size], device)
+    if going:
+        run = checkpoint.load(_trained(asked), device)
+    elif asked.source:
+        run = checkpoint.of_exported(asked.source, SIZES[asked.size], device)
+    else:
+        run = start(SIZES[asked.size], device)
     _say(f"{f'going on from step {run.step}' if going else 'starting'} on {device}: {run.recipe}")
     material = material_of(load(asked.work / "drawings.xz"), run.recipe.sources, _text(asked), device)
     _say(f"{len(material.pictures)} drawings, {len(material.states)} captions")

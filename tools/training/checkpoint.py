@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tools.engines.errors import ModelNotFound
 
 if TYPE_CHECKING:
-    from tools.training.train import Run
+    from tools.training.train import Recipe, Run
 
 SHARD_BYTES = 15 * 1024 * 1024
 STATE = "state.json"
@@ -67,6 +67,26 @@ def load(folder: Path, device: str) -> Run:
     _set_moments(run, _part(tensors, "optimizer"))
     run.step, run.trace = state["step"], [(s, v) for s, v in state["trace"]]
     run.fresh_at = run.step if state["light"] else state["fresh_at"]
+    return run
+
+
+def of_exported(folder: Path, recipe: Recipe, device: str) -> Run:
+    """A run with a fresh optimizer that goes on from the weights of an exported model. Its steps are counted from 0.
+
+    Raises: ModelNotFound where `folder` holds no model, or one of another network than the recipe's.
+    """
+    from tools.engines.starter_picture.models import PictureTransformer
+    from tools.training.train import start
+
+    run = start(recipe, device)
+    try:
+        weights = PictureTransformer.from_pretrained(folder / "transformer", use_safetensors=True).state_dict()
+        for network in (run.network, run.average):
+            network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelNotFound(
+            f"{folder} holds no exported model of this recipe.", "Name the folder that export wrote, and its --size."
+        ) from error
     return run
 
 
