@@ -30,6 +30,7 @@ from chainlit.types import CommandDict, Starter, ThreadDict
 
 from assistant import app_voice
 from assistant.agent import LONGEST_MESSAGE, Turn
+from assistant.app_brush import brush_actions, masked_turn, picture_of
 from assistant.app_choices import LANGUAGES, chosen_speakers, settings_form
 from assistant.app_cited import as_still_readable
 from assistant.app_config import MAX_FILES, texts
@@ -55,6 +56,7 @@ from assistant.history import TurnRecord
 from assistant.shelf_names import free_name
 from knowledge.kept_files import link
 from knowledge.knowledge_base import KnowledgeError
+from tools.engines.errors import BadInput
 
 COMMANDS = {"image": "generate_image", "search": "search_knowledge", "transcribe": "transcribe_audio"}
 LARGEST_SOCKET_MESSAGE = 8_000_000
@@ -138,6 +140,7 @@ async def resume(thread: ThreadDict) -> None:
         actions = [
             again_action(payload),
             *seed_actions(made, payload, words()),
+            *brush_actions(made, payload, words()),
             *tool_actions(decision, payload, True),
             *await keep_actions(thread["id"]),
         ]
@@ -378,6 +381,26 @@ async def same_seed(action: cl.Action) -> None:
         start(run_below(turn, await say_for_user(turn.text)))
 
 
+@cl.action_callback("brush")
+@readable
+async def brush(action: cl.Action) -> None:
+    """The page lets the person paint over the part of a picture that shall change; then it sends what was painted."""
+    record, n = await _own_turn(action.payload["turn"]), action.payload["picture"]
+    if record is None or picture_of(record.receipt, n) is None:
+        raise BadInput("The picture is no longer there.", "Draw it again.")
+    await context.emitter.send_window_message({"type": "brush", "turn": record.id, "picture": n})
+
+
+@readable
+async def _paint(request: Mapping[str, Any]) -> None:
+    record = await _own_turn(str(request.get("turn")))
+    picture = picture_of(record.receipt, request.get("picture")) if record else None
+    if picture is None:
+        raise BadInput("The picture is no longer there.", "Draw it again.")
+    turn = await masked_turn(picture, request.get("wish"), request.get("mask"))
+    start(run_below(turn, await say_for_user(turn.text)))
+
+
 @cl.action_callback("keep")
 @readable
 async def keep(action: cl.Action) -> None:
@@ -453,6 +476,8 @@ async def from_browser(request: Any) -> None:
     match request:
         case {"type": "passage"}:
             await _open_passage(request)
+        case {"type": "masked"}:
+            await _paint(request)
         case {"type": "voice"}:
             await app_voice.told(request)
 

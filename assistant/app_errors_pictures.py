@@ -94,6 +94,12 @@ PICTURES: tuple[tuple[str, str], ...] = (
         r"The picture is (\d+×\d+) pixels; none is drawn larger\.",
         r"L'image a \1 pixels ; aucune n'est dessinée plus grande.",
     ),
+    (r"The picture is no longer there\.", "L'image n'est plus là."),
+    (r"Draw it again\.", "Dessinez-la de nouveau."),
+    (r"Nothing was said of what shall be there\.", "Rien n'a été dit de ce qu'il doit y avoir."),
+    (r"Say what the painted part should show\.", "Dites ce que la partie peinte doit montrer."),
+    (r"The painted part could not be read\.", "La partie peinte n'a pas pu être lue."),
+    (r"Paint it again\.", "Peignez-la de nouveau."),
     (r"Ask for another change\.", "Demandez un autre changement."),
     (
         r"(\d+) pictures were asked for; (\d+) are drawn at a time\.",

@@ -43,10 +43,12 @@ SHOWN = re.compile(
 """Types that a browser shows without running anything. Everything else goes out as unnamed bytes."""
 SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private, max-age=3600"}
 FILES_A_SESSION = 100
-VOICE = (
+OURS = (
     '<script nonce="{nonce}" src="/public/voice.js" defer></script>'
     '<script nonce="{nonce}" src="/public/hands_free.js" defer></script>'
+    '<script nonce="{nonce}" src="/public/brush.js" defer></script>'
     '<link rel="stylesheet" href="/public/voice.css">'
+    '<link rel="stylesheet" href="/public/brush.css">'
 )
 
 router = APIRouter()
@@ -76,7 +78,7 @@ async def show_page(request: Request) -> HTMLResponse:
     if leaves_machine(page().settings):
         said["hint"] = said["hint_hosted"]
     words = json.dumps(said).replace("<", "\\u003c")
-    ours = f'<script nonce="{nonce}">window.assistantTexts = {words};</script>{VOICE.format(nonce=nonce)}'
+    ours = f'<script nonce="{nonce}">window.assistantTexts = {words};</script>{OURS.format(nonce=nonce)}'
     text = text.replace("<head>", f"<head>{ours}", 1)
     text = text.replace('<html lang="en">', f'<html lang="{language[:2]}">', 1)
     return HTMLResponse(text, headers={"Content-Security-Policy": policy(nonce), "Cache-Control": "no-store"})

@@ -17,6 +17,7 @@ from chainlit.context import context, local_steps
 from chainlit.utils import utc_now
 
 from assistant.agent import Turn
+from assistant.app_brush import brush_actions
 from assistant.app_config import texts
 from assistant.app_errors import in_language
 from assistant.app_markdown import MarkdownStream, escape_colons
@@ -439,8 +440,9 @@ async def actions_for(shown: Shown, message: str) -> list[cl.Action]:
     tools = tool_actions(shown.decision, payload, bool(shown.turn.attachments))
     heard = list(shown.transcripts.values()) if _written_out(shown.turn) else []
     kept = await keep_actions(shown.turn.thread)
-    seeds = seed_actions([{"meta": picture.meta} for picture in shown.pictures], payload, words())
-    return [again_action(payload), *seeds, *next_actions(heard, payload, words()), *tools, *kept]
+    made = [{"meta": picture.meta} for picture in shown.pictures]
+    seeds, brushes = seed_actions(made, payload, words()), brush_actions(made, payload, words())
+    return [again_action(payload), *seeds, *brushes, *next_actions(heard, payload, words()), *tools, *kept]
 
 
 async def _stored(turn: str) -> bool:

@@ -37,6 +37,8 @@ class ModelCard:
     sha256: str | None = None
     calls_tools: bool = False
     sees_images: bool = False
+    words_only: bool = False
+    """A picture model that changes no pictures."""
     starter: bool = False
     limits: str = ""
     commercial_use: str = ""
