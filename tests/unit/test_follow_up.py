@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,8 @@ NOTICE = "What is the notice period of the supply agreement?"
 
 
 def asked(request: str, *earlier: str) -> Asked:
-    turn = context(Path(), FakeSpeech(SpeechInfo("en", 0.9, 1.0)), request)
+    with tempfile.TemporaryDirectory() as folder:
+        turn = context(Path(folder), FakeSpeech(SpeechInfo("en", 0.9, 1.0)), request)
     history = [m for q in earlier for m in (Message("user", q), Message("assistant", "90 days. [1]"))]
     return as_asked(replace(turn, history=history), SOURCES)
 
