@@ -88,6 +88,14 @@ class _Reply:
     usage: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
     first_token_s: float | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    """What people call the files of the conversation, by what they are called on disk."""
+
+    def told(self, text: str) -> str:
+        """Of what an engine says of a file, which it knows by its place on disk alone."""
+        for stored, name in self.names.items():
+            text = text.replace(stored, name)
+        return text
 
     def take(self, output: ToolOutput, tool: str) -> Event | None:
         """Keep what a tool said, and the event it becomes."""
@@ -106,7 +114,7 @@ class _Reply:
                 self.citations.append(output)
                 return Cited(output)
             case said.Notice(text):
-                return Notice(text)
+                return Notice(self.told(text))
             case said.Cost(usage):
                 self.usage = _added(self.usage, usage)
                 return None
@@ -148,7 +156,7 @@ class Assistant:
             state = "done"
         except (EngineError, KnowledgeError, HistoryError) as error:
             log.info("turn failed", exc_info=error)
-            yield TurnFailed(type(error).__name__, error.message, error.remedy)
+            yield TurnFailed(type(error).__name__, reply.told(error.message), error.remedy)
         except (asyncio.CancelledError, GeneratorExit):
             state = "stopped"
             raise
@@ -170,6 +178,8 @@ class Assistant:
         attachments = await asyncio.to_thread(self._perceive, turn)
         await self._check_owner(turn)
         past = _before(await self.history.turns(turn.thread), turn.replaces)
+        known = [*(a for record in past for a in record.attachments), *map(_plain, attachments)]
+        reply.names |= {Path(a["path"]).name: a["name"] for a in known}
         await self.history.begin(turn.thread, turn.user, turn.text, [_plain(a) for a in attachments], reply.receipt)
         reply.begun = True
         reply.decision = await self._decide(turn, [a.kind for a in attachments], past)

@@ -137,6 +137,7 @@
     );
     const dialog = make("dialog", { id: "brush" }, form);
     dialog.setAttribute("aria-labelledby", "brush-title");
+    for (const kind of ["pointerdown", "keydown"]) area.canvas.addEventListener(kind, () => { missing.textContent = ""; });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (area.isEmpty()) {

@@ -22,6 +22,7 @@ from assistant.events import (
 )
 from assistant.settings import Image
 from tests.fakes import FakeText, events_of, fake_assistant, scores
+from tools import context as said
 from tools.context import Artifact, Progress, ToolContext, ToolOutput
 from tools.engines.errors import EngineError, RateLimited, Unreachable
 
@@ -86,6 +87,22 @@ async def test_a_tools_failure_is_one_line_and_the_conversation_goes_on(tmp_path
     events = await events_of(assistant, Turn("/image a cat", thread="t"))
     assert events[-1] == TurnFailed("EngineError", "The picture model broke.", "Choose another.")
     assert isinstance((await events_of(assistant, Turn("hello", thread="t")))[-1], TurnDone)
+
+
+async def test_a_file_is_called_by_the_name_that_its_person_gave_it(tmp_path: Path) -> None:
+    stored = tmp_path / "5f2c.txt"
+    stored.write_text("words", "utf-8")
+
+    async def complaining(_: ToolContext) -> AsyncIterator[ToolOutput]:
+        yield said.Notice("5f2c.txt has two frames: the first was taken.")
+        raise EngineError("5f2c.txt is damaged.", "Send it again.")
+
+    assistant = fake_assistant(tmp_path, FakeText(), tools={"generate_image": complaining})
+    first = Turn("/image a cat", (stored,), thread="t", names={stored: "my cat.txt"})
+    for turn in (first, Turn("/image a dog", thread="t")):
+        events = await events_of(assistant, turn)
+        assert Notice("my cat.txt has two frames: the first was taken.") in events
+        assert events[-1] == TurnFailed("EngineError", "my cat.txt is damaged.", "Send it again.")
 
 
 async def test_an_unknown_exception_becomes_a_line_too(tmp_path: Path) -> None:
