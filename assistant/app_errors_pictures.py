@@ -94,6 +94,8 @@ PICTURES: tuple[tuple[str, str], ...] = (
         r"The picture is (\d+×\d+) pixels; none is drawn larger\.",
         r"L'image a \1 pixels ; aucune n'est dessinée plus grande.",
     ),
+    (r"Waiting for 1 other picture to be drawn first", "En attente : une autre image est dessinée avant"),
+    (r"Waiting for (\d+) other pictures to be drawn first", r"En attente : \1 autres images sont dessinées avant"),
     (r"The picture is no longer there\.", "L'image n'est plus là."),
     (r"Draw it again\.", "Dessinez-la de nouveau."),
     (r"Nothing was said of what shall be there\.", "Rien n'a été dit de ce qu'il doit y avoir."),

@@ -12,6 +12,7 @@ from typing import Any
 
 from tools.context import Artifact, Notice, Progress, TextDelta, ToolContext, ToolOutput
 from tools.engines.base import GeneratedImage, ImageGenerator, ImageRequest
+from tools.engines.device import telling_place
 from tools.engines.errors import CannotChange
 from tools.engines.picture_input import parse_size
 from tools.enlarging import REFINED, larger_size, refine
@@ -21,7 +22,11 @@ from tools.picture_wishes import LONGEST_PROMPT, MOST_PICTURES, Way, Wish, pictu
 
 ENLARGED = 2
 SHOWN_PROMPT = 300
+TOLD_AGAIN_S = 2.0
 ANEW = "{model} cannot change a picture: it was drawn anew from the words."
+
+_took_s: dict[str, float] = {}
+"""Seconds of each model's last picture."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,25 @@ class _Drawing:
         self._first: float | None = None
         self._preview: bytes | None = None
         self._done = 0
+        self._ahead = 0
 
     async def run(self) -> AsyncIterator[ToolOutput]:
-        steps: asyncio.Queue[tuple[int, int, bytes | None] | None] = asyncio.Queue()
+        steps: asyncio.Queue[Progress | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def on_step(done: int, total: int, preview: bytes | None = None, /) -> None:
-            loop.call_soon_threadsafe(steps.put_nowait, (done, total, preview))
+            loop.call_soon_threadsafe(lambda: steps.put_nowait(self._progress(done, total, preview)))
 
-        task = asyncio.create_task(self._draw(on_step))
+        def on_place(ahead: int) -> None:
+            self._ahead = ahead
+            steps.put_nowait(self._in_line())
+
+        with telling_place(on_place):
+            task = asyncio.create_task(self._draw(on_step))
         task.add_done_callback(lambda _: steps.put_nowait(None))
         try:
-            while (step := await steps.get()) is not None:
-                yield self._progress(*step)
+            while (step := await self._next(steps)) is not None:
+                yield step
             picture, told = await task
         except asyncio.CancelledError:
             self._keep_preview()
@@ -86,6 +97,7 @@ class _Drawing:
         finally:
             task.cancel()
             await asyncio.wait([task])
+        _took_s[self._engine.card.id] = picture.seconds
         meta = _meta(self._engine, self._request, picture, round(time.monotonic() - self._began, 2))
         facts = bool(self._context.options.get("facts", True))
         path = await asyncio.to_thread(save_picture, picture, meta, self._context.artifacts, facts=facts)
@@ -95,6 +107,22 @@ class _Drawing:
         if self._n == 0:
             yield TextDelta(caption(self._request.prompt))
         yield Artifact("image", path, "image/png", meta)
+
+    async def _next(self, steps: asyncio.Queue[Progress | None]) -> Progress | None:
+        """In a line the place is told again and again, since nothing else moves."""
+        try:
+            async with asyncio.timeout(TOLD_AGAIN_S if self._ahead else None):
+                return await steps.get()
+        except TimeoutError:
+            return self._in_line()
+
+    def _in_line(self) -> Progress:
+        """The time left is as many pictures as are ahead, by what the last one took."""
+        if not self._ahead:
+            return Progress(None, text=self._request.prompt[:SHOWN_PROMPT])
+        took_s = _took_s.get(self._engine.card.id)
+        ahead = f"Waiting for {self._ahead} other picture{'s' if self._ahead > 1 else ''} to be drawn first"
+        return Progress(None, took_s and round(took_s * self._ahead, 1), ahead)
 
     async def _draw(self, on_step: Any) -> tuple[GeneratedImage, str]:
         """(the picture, what was done instead of what was asked): a model without a way to change pictures draws anew."""
@@ -113,6 +141,7 @@ class _Drawing:
     def _progress(self, done: int, total: int, preview: bytes | None) -> Progress:
         """The first step is left out of the estimate: it also waits for memory and caches."""
         now, count = time.monotonic(), self._order.count
+        self._ahead = 0
         self._first = self._first or now
         self._preview, self._done = preview or self._preview, done
         left = total - done + (count - self._n - 1) * total

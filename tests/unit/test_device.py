@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tools.engines.device import DeviceArbiter, Resident, behind, devices_for
+from tools.engines.device import DeviceArbiter, Resident, behind, devices_for, telling_place
 from tools.engines.errors import OutOfMemory
 
 GPU_BYTES = 1000
@@ -124,6 +124,46 @@ async def test_callers_of_one_resident_queue_unless_it_is_concurrent(machine: Ma
 
     assert await peak(concurrent=False) == 1
     assert await peak(concurrent=True) > 1
+
+
+async def test_callers_are_served_in_the_order_they_came_and_hear_their_place(
+    machine: Machine, arbiter: DeviceArbiter
+) -> None:
+    pictures = machine.slow("pictures", 100)
+    served: list[int] = []
+    heard: dict[int, list[int]] = {n: [] for n in range(4)}
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def caller(n: int) -> None:
+        with telling_place(heard[n].append):
+            async with arbiter.use(pictures):
+                served.append(n)
+                await gates[n].wait()
+
+    tasks = []
+    for n in range(4):
+        tasks.append(asyncio.create_task(caller(n)))
+        await until(lambda n=n: served == [0] if n == 0 else bool(heard[n]))
+    assert heard == {0: [], 1: [1], 2: [2], 3: [3]}
+    tasks[2].cancel()
+    await until(lambda: heard[3] == [3, 2])
+    gates[0].set()
+    await until(lambda: served == [0, 1])
+    late = asyncio.create_task(caller(2))
+    gates[1].set()
+    await until(lambda: served == [0, 1, 3])
+    gates[3].set()
+    gates[2].set()
+    await asyncio.gather(late, tasks[0], tasks[1], tasks[3])
+    assert served == [0, 1, 3, 2]
+    assert heard[1] == [1, 0]
+    assert heard[3] == [3, 2, 1, 0]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 async def test_running_out_of_memory_half_way_moves_on_to_the_cpu(machine: Machine, arbiter: DeviceArbiter) -> None:

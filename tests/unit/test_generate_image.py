@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from assistant.app_errors import in_language
 from tools.context import Artifact, Attachment, Notice, Progress, TextDelta, ToolContext
 from tools.engines.base import GeneratedImage, ImageRequest, ModelCard, StepCallback
+from tools.engines.device import DeviceArbiter, Resident
 from tools.engines.errors import BadInput, CannotChange, OutOfMemory
 from tools.enlarging import REFINED
 from tools.generate_image import ANEW, generate_image
@@ -291,3 +293,38 @@ def test_a_wish_after_a_picture_changes_it_or_starts_anew(request_: str, way: st
 )
 def test_number_size_and_what_to_leave_out_are_taken_from_the_words(request_: str, expected: Wish) -> None:
     assert picture_wish(request_) == expected
+
+
+class SharedImages(FakeImages):
+    """Draws one picture at a time, as every model does that the arbiter lends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.arbiter = DeviceArbiter()
+        self._resident = Resident("pictures", 1, lambda _: self.gate, lambda _: None, lambda: ("cpu",))
+
+    async def generate(self, request: ImageRequest, on_step: StepCallback, stop: threading.Event) -> GeneratedImage:
+        await self.arbiter.run(self._resident, lambda gate: gate.wait(20))
+        return await super().generate(request, on_step, stop)
+
+
+async def test_whoever_waits_for_others_pictures_is_told_the_place_and_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.generate_image.TOLD_AGAIN_S", 0.02)
+    monkeypatch.setattr("tools.generate_image._took_s", {"fake:image": 8.0})
+    images = SharedImages()
+    first = asyncio.create_task(outputs_of(context(tmp_path, images, "Draw a fox")))
+    async with asyncio.timeout(10):
+        while not images.arbiter.busy_besides():
+            await asyncio.sleep(0.01)
+    second: list[Any] = []
+    async for output in generate_image(context(tmp_path, images, "Draw a boat")):
+        second.append(output)
+        if sum("Waiting" in getattr(o, "text", "") for o in second) == 3:
+            images.gate.set()
+    assert second.count(Progress(None, 8.0, "Waiting for 1 other picture to be drawn first")) >= 3
+    assert isinstance(second[-1], Artifact)
+    assert not any("Waiting" in getattr(output, "text", "") for output in await first)
+    assert in_language("Waiting for 2 other pictures to be drawn first", "fr").startswith("En attente : 2 autres")

@@ -67,12 +67,14 @@ class DeviceArbiter:
         self._patience_s = patience_s
         self._free_bytes = free_bytes or measure_free_bytes
         self._entries: dict[str, _Entry] = {}
+        self._lines: dict[str, list[object]] = {}
         self._changed = asyncio.Condition()
         self._waking: set[asyncio.Future[None]] = set()
 
     @contextlib.asynccontextmanager
     async def use(self, resident: Resident[T], *, without: Sequence[str] = ()) -> AsyncIterator[T]:
-        """Lend the loaded weights. Callers of one resident queue unless it is `concurrent`.
+        """Lend the loaded weights. Callers of one resident queue in the order in which they came unless it is `concurrent`;
+        `telling_place` hears where in the line they are.
 
         Raises: OutOfMemory when no device can hold it.
         """
@@ -126,19 +128,45 @@ class DeviceArbiter:
                     await self._evict(name)
 
     async def _borrow(self, resident: Resident[T], without: Sequence[str]) -> _Entry:
+        if resident.concurrent:
+            return await self._lend(resident, without, lambda _: 0)
+        told, tell = -1, _on_place.get()
+        line, ticket = self._lines.setdefault(resident.name, []), object()
+        line.append(ticket)
+
+        def ahead(entry: _Entry | None) -> int:
+            nonlocal told
+            # Who loads the weights still stands in the line.
+            place = line.index(ticket) + (1 if entry and entry.ready and entry.users else 0)
+            if tell and place != told and (place or told > 0):
+                tell(place)
+            told = place
+            return place
+
+        try:
+            return await self._lend(resident, without, ahead)
+        finally:
+            line.remove(ticket)
+            self._tell()
+
+    async def _lend(
+        self, resident: Resident[T], without: Sequence[str], ahead: Callable[[_Entry | None], int]
+    ) -> _Entry:
+        """`ahead(entry)` tells how many others are served before this caller."""
         devices = [d for d in await asyncio.to_thread(resident.devices) if d not in without]
         deadline = time.monotonic() + self._patience_s
         async with self._changed:
             while True:
                 entry = self._entries.get(resident.name)
-                if entry is None:
+                first = not ahead(entry)
+                if entry is None and first:
                     device = await self._make_room(resident, devices, patient=time.monotonic() < deadline)
                     if device is not None:
                         entry = _Entry(device, resident.size_bytes, resident.unload, users=1)
                         self._entries[resident.name] = entry
                         entry.loading = asyncio.create_task(self._load(resident, entry))
                         break
-                elif entry.ready and (resident.concurrent or not entry.users):
+                elif entry is not None and entry.ready and first:
                     entry.users += 1
                     return entry
                 with contextlib.suppress(TimeoutError):
@@ -151,7 +179,7 @@ class DeviceArbiter:
         except OutOfMemory:
             if len(devices) > 1 and entry.device != CPU:
                 log.warning("%s did not fit %s", resident.name, entry.device)
-                return await self._borrow(resident, [*without, entry.device])
+                return await self._lend(resident, [*without, entry.device], ahead)
             raise
         return entry
 
@@ -224,6 +252,19 @@ class DeviceArbiter:
         entry = self._entries.pop(name)
         log.info("evicting %s from %s", name, entry.device)
         await asyncio.to_thread(entry.unload, entry.loaded)
+
+
+_on_place: ContextVar[Callable[[int], None] | None] = ContextVar("on_place", default=None)
+
+
+@contextlib.contextmanager
+def telling_place(on_place: Callable[[int], None]) -> Iterator[None]:
+    """Whoever waits in here for weights that others use hears how many are served before: `on_place(2)`, …, `on_place(0)`."""
+    token = _on_place.set(on_place)
+    try:
+        yield
+    finally:
+        _on_place.reset(token)
 
 
 _is_behind: ContextVar[bool] = ContextVar("is_behind", default=False)
