@@ -96,6 +96,16 @@ PICTURES: tuple[tuple[str, str], ...] = (
     ),
     (r"Waiting for 1 other picture to be drawn first", "En attente : une autre image est dessinée avant"),
     (r"Waiting for (\d+) other pictures to be drawn first", r"En attente : \1 autres images sont dessinées avant"),
+    (r"There is no photograph to restore\.", "Il n'y a pas de photographie à restaurer."),
+    (r"Attach it and ask again\.", "Joignez-la et redemandez."),
+    (
+        r"The photograph was drawn anew where it was worn: small things, faces too, may differ from it\.",
+        "La photographie a été redessinée là où elle était usée : des détails, les visages aussi, peuvent en différer.",
+    ),
+    (
+        r"The colours are the model's guess; light, shade and every detail are the photograph's own\.",
+        "Les couleurs sont devinées par le modèle ; la lumière, les ombres et chaque détail sont ceux de la photographie.",
+    ),
     (r"The picture is no longer there\.", "L'image n'est plus là."),
     (r"Draw it again\.", "Dessinez-la de nouveau."),
     (r"Nothing was said of what shall be there\.", "Rien n'a été dit de ce qu'il doit y avoir."),

@@ -13,12 +13,13 @@ from typing import Any
 from tools.context import Artifact, Notice, Progress, TextDelta, ToolContext, ToolOutput
 from tools.engines.base import GeneratedImage, ImageGenerator, ImageRequest
 from tools.engines.device import telling_place
-from tools.engines.errors import CannotChange
+from tools.engines.errors import BadInput, CannotChange
 from tools.engines.picture_input import parse_size
 from tools.enlarging import REFINED, larger_size, refine
 from tools.picture_files import read_facts, save_bytes, save_picture
 from tools.picture_filter import check_prompt
 from tools.picture_wishes import LONGEST_PROMPT, MOST_PICTURES, Way, Wish, picture_wish
+from tools.restoring import TREATMENTS, Repair, size_for, with_light_of
 
 ENLARGED = 2
 SHOWN_PROMPT = 300
@@ -129,6 +130,11 @@ class _Drawing:
         request, model = self._request, self._engine.card.id
         if self._order.way == "larger":
             return await refine(self._engine, request, on_step, self._context.stop)
+        if (way := self._order.way) in TREATMENTS:
+            picture = await self._engine.generate(request, on_step, self._context.stop)
+            if way == "colour" and request.image:
+                picture = await asyncio.to_thread(with_light_of, request.image, picture)
+            return picture, TREATMENTS[way].told
         try:
             return await self._engine.generate(request, on_step, self._context.stop), ""
         except CannotChange:
@@ -226,6 +232,8 @@ def _last_picture(context: ToolContext) -> Mapping[str, Any]:
 
 def _about_before(request: ImageRequest, way: Way, before: Mapping[str, Any]) -> ImageRequest:
     """The request with what it takes over from the picture before."""
+    if way in TREATMENTS:
+        return _repaired(request, way, before)
     if way == "new" or not before:
         return request
     known = replace(request, negative_prompt=request.negative_prompt or str(before.get("negative_prompt") or ""))
@@ -253,6 +261,23 @@ def _about_before(request: ImageRequest, way: Way, before: Mapping[str, Any]) ->
             strength=REFINED,
         )
     return replace(known, image=source, size=request.size or size, seed=before.get("seed"))
+
+
+def _repaired(request: ImageRequest, way: Repair, before: Mapping[str, Any]) -> ImageRequest:
+    """Raises: BadInput where there is no photograph."""
+    photo = request.image or before.get("path")
+    if photo is None:
+        raise BadInput("There is no photograph to restore.", "Attach it and ask again.")
+    treatment = TREATMENTS[way]
+    return replace(
+        request,
+        prompt=", ".join(filter(None, (request.prompt, treatment.prompt))),
+        negative_prompt=request.negative_prompt or treatment.negative_prompt,
+        image=photo,
+        mask=None,
+        size=request.size or size_for(photo),
+        strength=request.strength or treatment.strength,
+    )
 
 
 def _there(path: Any) -> Path | None:

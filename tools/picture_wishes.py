@@ -16,7 +16,7 @@ MOST_PICTURES = 8
 LONGEST_PROMPT = 4000
 """Characters; what hosted models take."""
 
-Way = Literal["new", "change", "another", "same", "larger"]
+Way = Literal["new", "change", "another", "same", "larger", "restore", "colour"]
 
 _POLITE = (
     r"please|pls|hey|hi|hello|and now|and|then|now|ok|okay|et maintenant|et|maintenant|und|jetzt|s'il (?:te|vous) pla[iî]t|stp|svp|bonjour|salut|bitte|por favor|per favore|"
@@ -79,6 +79,17 @@ _LARGER = re.compile(
     r"en plus grand|plus grande?|agrandi[rs]?(?:-l[ae])?|größer)$",
     re.IGNORECASE,
 )
+_PHOTO = (
+    r"(?:[\s-]+(?:l')?(?:it|this|that|these|the|my|our|her|his|an?|l[ae]s?|cette|ce|ces|ma|mon|une?|old|damaged|faded|torn|scratched|black|and|white|"
+    r"vieille|vieux|ancienne?|abîmée?|en|noir|et|blanc|photo(?:s|graph|graphie)?|picture|pic|image|portrait))*"
+)
+_RESTORE = re.compile(
+    rf"^(?:restore|repair|clean up|remove the scratches from|restaure[rz]?|répare[rz]?|nettoie|nettoyer|restauriere){_PHOTO}$",
+    re.I,
+)
+_COLOUR = re.compile(
+    rf"^(?:colou?ri[sz]e|add colou?rs? to|colorise[rz]?|mets en couleurs?|koloriere){_PHOTO}(?: in colou?r)?$", re.I
+)
 _NUMBERS = (
     "two|deux|zwei",
     "three|trois|drei",
@@ -105,7 +116,7 @@ _WITHOUT = re.compile(
 @dataclass(frozen=True)
 class Wish:
     """`way` says what becomes of the picture before: nothing (new), or it is changed, drawn once more, drawn exactly so
-    again, or made larger. `given` is the number of pictures that was asked for, before it was cut to `MOST_PICTURES`."""
+    again, made larger, restored or given colours. `given` is the number of pictures that was asked for, before it was cut to `MOST_PICTURES`."""
 
     prompt: str
     way: Way = "new"
@@ -128,7 +139,10 @@ def picture_wish(request: str, previous: str | None = None) -> Wish:
         given, text = _number(found["n"]), _without_match(text, found)
     common = {"size": size, "count": min(max(given, 1), MOST_PICTURES), "given": given}
     bare = _TAIL.sub("", text)
-    if previous and (way := _about_the_same(_BEFORE.sub("", bare))):
+    asked = _BEFORE.sub("", bare)
+    if (repair := "restore" if _RESTORE.match(asked) else "colour" if _COLOUR.match(asked) else None) is not None:
+        return Wish(previous or "", repair, **common)  # type: ignore[arg-type]
+    if previous and (way := _about_the_same(asked)):
         return Wish(previous, way, **common)  # type: ignore[arg-type]
     if previous and (change := _change(bare)) is not None:
         return _changed(previous, change, common)

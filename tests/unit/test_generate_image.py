@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -328,3 +329,49 @@ async def test_whoever_waits_for_others_pictures_is_told_the_place_and_the_time_
     assert isinstance(second[-1], Artifact)
     assert not any("Waiting" in getattr(output, "text", "") for output in await first)
     assert in_language("Waiting for 2 other pictures to be drawn first", "fr").startswith("En attente : 2 autres")
+
+
+@pytest.mark.parametrize(
+    ("request_", "way"),
+    [
+        ("Restore this old photo", "restore"),
+        ("Could you restore my photo?", "restore"),
+        ("Restaure cette vieille photo abîmée s'il te plaît", "restore"),
+        ("please colorize this black and white photo", "colour"),
+        ("Colorise l'image", "colour"),
+        ("colorise-la", "colour"),
+        ("restore the castle in the picture", "new"),
+        ("a repaired bicycle", "new"),
+    ],
+)
+def test_what_is_asked_of_an_old_photograph(request_: str, way: str) -> None:
+    assert picture_wish(request_).way == way
+
+
+async def test_a_photograph_is_restored_at_its_own_size_and_what_that_means_is_told(tmp_path: Path) -> None:
+    Image.new("L", (640, 480), 90).save(tmp_path / "old.png")
+    photo = Attachment(tmp_path / "old.png", "old.png", "image", "image/png")
+    images = FakeImages()
+    outputs = await outputs_of(context(tmp_path, images, "Restore this photo", [photo]))
+    (request,) = images.requests
+    assert (request.image, request.size, request.strength) == (photo.path, (640, 480), 0.35)
+    assert "scratches" in request.negative_prompt
+    (told,) = [o.text for o in outputs if isinstance(o, Notice) and "drawn anew" in o.text]
+    assert in_language(told, "fr") != told
+
+
+async def test_a_photograph_gets_colours_and_keeps_its_own_light(tmp_path: Path) -> None:
+    light = Image.linear_gradient("L").resize((128, 96))
+    light.save(tmp_path / "old.png")
+    photo = Attachment(tmp_path / "old.png", "old.png", "image", "image/png")
+    outputs = await outputs_of(context(tmp_path, FakeImages(), "Colorise l'image", [photo]))
+    with Image.open(outputs[-1].path) as picture:
+        assert picture.size == (128, 96)
+        kept = np.asarray(picture.convert("YCbCr"), dtype=int)
+    assert np.corrcoef(kept[..., 0].ravel(), np.asarray(light).ravel())[0, 1] > 0.95
+    assert kept[20:70, :, 2].mean() > 150, "red, as it was drawn"
+
+
+async def test_without_a_photograph_there_is_nothing_to_restore(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no photograph"):
+        await outputs_of(context(tmp_path, FakeImages(), "restore this photo"))
