@@ -36,7 +36,7 @@ from assistant.app_cited import as_still_readable
 from assistant.app_config import MAX_FILES, texts
 from assistant.app_markdown import escape_colons
 from assistant.app_passages import beside
-from assistant.app_pictures import exactly, seed_actions
+from assistant.app_pictures import exactly, pictures_made, seed_actions
 from assistant.app_session import answer, hide_actions, message_of, readable, run_below, say_for_user, start, stop_turns
 from assistant.app_speaking import end_conversation, tell
 from assistant.app_state import LOCAL_USER, page
@@ -136,7 +136,7 @@ async def resume(thread: ThreadDict) -> None:
         record = await _own_turn(payload["turn"])
         decided = record.receipt.get("decision") if record else None
         decision = Decision(**decided) if decided else None
-        made = [a for a in record.receipt.get("artifacts", ()) if a["kind"] == "image"] if record else []
+        made = pictures_made(record.receipt) if record else []
         actions = [
             again_action(payload),
             *seed_actions(made, payload, words()),
@@ -374,7 +374,7 @@ async def hear_again(action: cl.Action) -> None:
 async def same_seed(action: cl.Action) -> None:
     """The same picture once more, as a turn of its own."""
     record, n = await _own_turn(action.payload["turn"]), action.payload["picture"]
-    made = [a["meta"] for a in record.receipt.get("artifacts", ()) if a["kind"] == "image"] if record else []
+    made = [picture["meta"] for picture in pictures_made(record.receipt)] if record else []
     if isinstance(n, int) and 0 <= n < len(made) and made[n].get("seed") is not None:
         text = words()["same_seed_request"].format(seed=made[n]["seed"], prompt=made[n]["prompt"])
         turn = Turn(text[:LONGEST_MESSAGE], tool="generate_image", options=exactly(made[n]))
@@ -385,20 +385,25 @@ async def same_seed(action: cl.Action) -> None:
 @readable
 async def brush(action: cl.Action) -> None:
     """The page lets the person paint over the part of a picture that shall change; then it sends what was painted."""
-    record, n = await _own_turn(action.payload["turn"]), action.payload["picture"]
-    if record is None or picture_of(record.receipt, n) is None:
-        raise BadInput("The picture is no longer there.", "Draw it again.")
-    await context.emitter.send_window_message({"type": "brush", "turn": record.id, "picture": n})
+    turn, n = str(action.payload["turn"]), action.payload["picture"]
+    await _picture_to_change(turn, n)
+    await context.emitter.send_window_message({"type": "brush", "turn": turn, "picture": n})
 
 
 @readable
 async def _paint(request: Mapping[str, Any]) -> None:
-    record = await _own_turn(str(request.get("turn")))
-    picture = picture_of(record.receipt, request.get("picture")) if record else None
-    if picture is None:
-        raise BadInput("The picture is no longer there.", "Draw it again.")
+    picture = await _picture_to_change(str(request.get("turn")), request.get("picture"))
     turn = await masked_turn(picture, request.get("wish"), request.get("mask"))
     start(run_below(turn, await say_for_user(turn.text)))
+
+
+async def _picture_to_change(turn: str, n: Any) -> Path:
+    """The n-th picture of one of this person's turns. Raises: BadInput."""
+    record = await _own_turn(turn)
+    picture = picture_of(record.receipt, n) if record else None
+    if picture is None:
+        raise BadInput("The picture is no longer there.", "Draw it again.")
+    return picture
 
 
 @cl.action_callback("keep")

@@ -14,6 +14,7 @@ from typing import Any
 import chainlit as cl
 
 from assistant.agent import LONGEST_MESSAGE, Turn
+from assistant.app_pictures import pictures_made
 from tools.engines.catalogue import cards
 from tools.engines.errors import BadInput
 from tools.engines.picture_input import SIDES
@@ -28,8 +29,10 @@ def brush_actions(
     artifacts: Sequence[Mapping[str, Any]], payload: Mapping[str, str], say: Mapping[str, str]
 ) -> list[cl.Action]:
     """A button for each whole picture of an answer whose model can repaint a part. `artifacts` are those of its receipt."""
-    unable = {card.id for card in cards() if card.words_only}
     whole = [(n, made["meta"]) for n, made in enumerate(artifacts) if "width" in made["meta"]]
+    if not whole:
+        return []
+    unable = {card.id for card in cards() if card.words_only}
     able = [n for n, meta in whole if meta.get("model") not in unable][:MOST_PICTURES]
     several = len(able) > 1
     return [
@@ -46,7 +49,7 @@ def brush_actions(
 
 def picture_of(receipt: Mapping[str, Any], n: Any) -> Path | None:
     """The file of an answer's n-th picture, where it is still there."""
-    made = [a for a in receipt.get("artifacts", ()) if a["kind"] == "image"]
+    made = pictures_made(receipt)
     if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < len(made):
         return None
     path = Path(made[n]["path"])
@@ -67,12 +70,12 @@ def _keep(folder: Path, mask: Any) -> Path:
     """Only what Pillow reads as a PNG is kept, written anew."""
     from PIL import Image
 
-    if not isinstance(mask, str) or not mask.startswith(PNG) or len(mask) > LARGEST_MASK:
-        raise BadInput("The painted part could not be read.", "Paint it again.")
     try:
+        if not isinstance(mask, str) or not mask.startswith(PNG) or len(mask) > LARGEST_MASK:
+            raise ValueError("not a PNG as a data URL")
         with Image.open(BytesIO(base64.b64decode(mask[len(PNG) :], validate=True)), formats=("PNG",)) as opened:
             if max(opened.size) > 2 * SIDES[1]:
-                raise BadInput("The painted part could not be read.", "Paint it again.")
+                raise ValueError(opened.size)
             grey = opened.convert("L")
     except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadInput("The painted part could not be read.", "Paint it again.") from error

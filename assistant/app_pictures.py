@@ -85,6 +85,11 @@ def seed_actions(
     ]
 
 
+def pictures_made(receipt: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The pictures among a receipt's artifacts, as it keeps them."""
+    return [artifact for artifact in receipt.get("artifacts", ()) if artifact["kind"] == "image"]
+
+
 def exactly(meta: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a turn that makes this picture again."""
     options = {name: meta[name] for name in EXACT if meta.get(name) is not None}

@@ -20,8 +20,9 @@ from tools.context import Progress
 from tools.engines.base import GeneratedImage, ImageRequest, Segment, Sound, SpeechRequest
 from tools.engines.device import DeviceArbiter
 from tools.engines.errors import EngineError, ModelNotFound
+from tools.engines.picture_input import size_of_picture
 from tools.engines.speakers import label_speakers
-from tools.enlarging import REFINED, larger_size, refine, size_of_picture
+from tools.enlarging import REFINED, larger_size, refine
 from tools.hearing import Heard, hear, open_heard
 from tools.picture_files import png_with_facts, read_facts
 from tools.picture_filter import check_prompt

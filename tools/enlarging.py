@@ -6,7 +6,6 @@ import asyncio
 import io
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from tools.engines.base import GeneratedImage, ImageGenerator, ImageRequest
@@ -55,9 +54,3 @@ def stretch(request: ImageRequest, model: str) -> GeneratedImage:
     picture.save(buffer, "PNG")
     seconds = round(time.monotonic() - began, 2)
     return GeneratedImage(buffer.getvalue(), *request.size, model, request.seed, None, seconds)
-
-
-def size_of_picture(path: Path) -> Size:
-    """(width, height) in pixels, upright. Raises: BadInput (not a picture, or far too large)."""
-    size: Size = open_picture(path)[0].size
-    return size

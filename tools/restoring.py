@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tools.engines.base import GeneratedImage
-from tools.engines.picture_input import fitting_size, open_picture
+from tools.engines.picture_input import fitting_size, open_picture, size_of_picture
 
 Repair = Literal["restore", "colour"]
 MOST = (1024, 1024)
@@ -42,7 +42,7 @@ TREATMENTS: dict[Repair, Treatment] = {
 
 def size_for(photo: Path) -> tuple[int, int]:
     """The size to draw at: the photograph's own, or as large as models take it. Raises: BadInput."""
-    return fitting_size(open_picture(photo)[0].size, MOST)
+    return fitting_size(size_of_picture(photo), MOST)
 
 
 def with_light_of(photo: Path, drawn: GeneratedImage) -> GeneratedImage:

@@ -36,6 +36,12 @@ def open_picture(path: Path) -> tuple[Any, list[str]]:
     return picture.convert("RGB"), notes
 
 
+def size_of_picture(path: Path) -> Size:
+    """(width, height) in pixels, upright. Raises: BadInput (not a picture, or far too large)."""
+    size: Size = open_picture(path)[0].size
+    return size
+
+
 def open_mask(path: Path, size: Size, picture: Size) -> tuple[Any, list[str]]:
     """(the mask in grey, `size` pixels, white where the picture may change; what was changed in words). It belongs to a
     picture that was `picture` pixels large when it was sent.
