@@ -3,50 +3,68 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from assistant.check import check_capabilities, machine_facts
 from assistant.cli_output import DONE, FAILED, Meter, megabytes, note, print_json, print_table, print_text
 from assistant.engines import TASKS, engine_options
+from assistant.model_cards import card_json, find_cards
 from assistant.settings import Settings, with_model
 from tools.engines.base import ModelCard, Task
-from tools.engines.catalogue import PROVIDERS, Fit, card_of, fit_of, select, split_id
+from tools.engines.catalogue import PROVIDERS, card_of, split_id
 from tools.engines.device import DeviceArbiter
+from tools.engines.filters import Filter
 from tools.engines.weights import fetch_weights
 
 ANSWERS = {True: "yes", False: "no", None: "?"}
+HEAD = ("model", "task", "runs", "licence", "parameters", "size", "fits", "sees")
 
 
-def card_json(card: ModelCard, fit: Fit) -> dict[str, Any]:
-    values = asdict(replace(card, options={}))
-    del values["options"]
-    first = {
-        name: values.pop(name)
-        for name in ("id", "task", "runs", "licence", "size_bytes", "context_tokens", "languages")
-    }
-    return {**first, "fits": fit.fits, "why": fit.why, **values}
-
-
-def list_models(
-    task: str | None, licence: str | None, runs: str | None, name: str | None, fitting: bool, json_lines: bool
-) -> None:
-    found = select(task, licence, runs, name, fitting)
+async def list_models(settings: Settings, wanted: Filter, endpoints: bool, json_lines: bool) -> int:
+    """Raises: BadInput."""
+    served = await _served(settings) if endpoints else ()
+    found = find_cards(settings, wanted, served)
     if json_lines:
-        for card, fit in found:
-            print_json(card_json(card, fit))
+        for card in found:
+            print_json(card_json(card))
     elif found:
-        head = ("model", "task", "runs", "licence", "size", "fits")
-        rows = [(c.id, c.task, c.runs, c.licence, megabytes(c.size_bytes), ANSWERS[f.fits]) for c, f in found]
-        print_table([head, *rows])
+        print_table([HEAD, *(_row(card.model, card.fit.fits) for card in found)])
     else:
         note("No model matches.")
+    return DONE
 
 
-def show(model: str, json_lines: bool) -> None:
+async def _served(settings: Settings) -> tuple[ModelCard, ...]:
+    """What the configured servers say they serve; what is wrong with one goes to stderr."""
+    from assistant.endpoints import ask_endpoints, configured_endpoints
+
+    if not configured_endpoints(settings):
+        note("No server is configured. Add [endpoints.<name>] with a base_url to assistant.toml, or put a key in .env.")
+    answers = await ask_endpoints(settings)
+    for answer in answers:
+        if answer.trouble:
+            note(answer.trouble)
+    return tuple(card for answer in answers for card in answer.cards)
+
+
+def _row(card: ModelCard, fits: bool | None) -> tuple[str, ...]:
+    sees = "yes" if card.sees_images else ""
+    size = "" if card.runs == "hosted" and card.size_bytes is None else megabytes(card.size_bytes)
+    return card.id, card.task, card.runs, card.licence, parameters(card.parameters), size, ANSWERS[fits], sees
+
+
+def parameters(count: int | None) -> str:
+    if count is None:
+        return ""
+    return f"{count / 1e9:.3g} B" if count >= 1e9 else f"{count / 1e6:.3g} M"
+
+
+def show(settings: Settings, model: str, json_lines: bool) -> None:
     """Raises: ModelNotFound."""
-    card = card_of(model)
-    values = card_json(card, fit_of(card))
+    wanted = card_of(model).id
+    values = next(card_json(card) for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted)
     if json_lines:
         print_json(values)
         return
@@ -61,23 +79,33 @@ def _in_words(value: Any) -> str:
         case bool():
             return ANSWERS[value]
         case tuple() | list():
-            return ", ".join(value)
+            return ", ".join(_in_words(part) for part in value)
+        case Mapping():
+            return "; ".join(f"{name} {_in_words(part)}" for name, part in value.items() if part not in (None, {}, ""))
     return str(value)
 
 
 async def pull(settings: Settings, model: str, json_lines: bool) -> int:
-    """Raises: EngineError."""
+    """Says how large it is before it begins. Raises: EngineError."""
     task = _task_of(model)
     capability = next(name for name, of in TASKS.items() if of == task)
-    meter = Meter()
-    options = engine_options(with_model(settings, capability, model), capability, DeviceArbiter(), meter.show)
+    meter, said = Meter(), set[str]()
+
+    def tell(text: str, fraction: float | None) -> None:
+        if text not in said:
+            meter.clear()
+            note(text)
+        said.add(text)
+        meter.show(text, fraction)
+
+    options = engine_options(with_model(settings, capability, model), capability, DeviceArbiter(), tell)
     try:
         where = await asyncio.to_thread(fetch_weights, model, task, options)
     finally:
         meter.clear()
-    listed = [(card, fit) for card, fit in select(name=model) if card.id == model]
+    listed = [card for card in find_cards(settings, Filter(name=model)) if card.model.id == model]
     if json_lines and listed:
-        print_json(card_json(*listed[0]))
+        print_json(card_json(listed[0]))
     else:
         print_text(f"{where}\n")
     return DONE

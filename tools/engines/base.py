@@ -19,11 +19,23 @@ from tools.engines.device import DeviceArbiter
 Task = Literal["text", "speech", "image", "embedding", "voice", "reranking"]
 Runs = Literal["local", "hosted"]
 Role = Literal["system", "user", "assistant"]
+Architecture = Literal["encoder", "decoder", "encoder-decoder", "diffusion"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A published figure: what was measured, on what, and where the figure stands."""
+
+    name: str
+    score: float
+    unit: str
+    source: str
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of one model. `id` is `provider:model`; an unlisted model runs without a card of its own."""
+    """What is known of one model. `id` is `provider:model`; an unlisted model runs without a card of its own.
+    What is not known stays empty: None, "" or ()."""
 
     id: str
     task: Task
@@ -44,17 +56,32 @@ class ModelCard:
     commercial_use: str = ""
     """What the licence says against it: "forbidden", or its condition in words; empty where it says nothing."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    forbids: str = ""
+    """What else the licence or its terms forbid; empty where nothing or where it is not known."""
+    maker: str = ""
+    parameters: int | None = None
+    """How many; of a picture pipeline those of the part that draws."""
+    architecture: Architecture | None = None
+    revision: str | None = None
+    base_url: str | None = None
+    """Where its maker's own OpenAI-compatible server answers."""
+    benchmarks: tuple[Benchmark, ...] = ()
 
 
 @dataclass(frozen=True)
 class Message:
+    """`pictures` are files that the model is shown with the text; only for models that see."""
+
     role: Role
     content: str
+    pictures: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens and seconds of one call. `cost` is None when the price is unknown, never 0."""
+    """Tokens and seconds of one call, and what else is paid for: seconds of sound, characters read out, pictures. `cost` is None
+    when the price is unknown, never 0. `cached_tokens` are those of the prompt that the provider had kept; `counted` says that
+    the tokens were counted here, for the provider did not tell; `served` is the model's exact name as the provider told it."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -62,6 +89,12 @@ class Usage:
     total_s: float | None = None
     cost: float | None = None
     currency: str = "USD"
+    cached_tokens: int | None = None
+    counted: bool = False
+    audio_s: float | None = None
+    characters: int | None = None
+    pictures: int | None = None
+    served: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +109,8 @@ class TextChunk:
 
 
 class TextGenerator(Protocol):
+    """Those that repeat themselves take a `seed` in `stream` besides."""
+
     card: ModelCard
     context_tokens: int
 

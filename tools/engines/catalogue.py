@@ -103,7 +103,9 @@ def find_engine(model_id: str, task: Task) -> tuple[Callable[[str, EngineOptions
 
 def cards() -> list[ModelCard]:
     """Every listed model, the starter models first."""
-    tables = [_module(p).MODELS for p in {p.module: p for p in PROVIDERS.values()}.values()]
+    from tools.engines.well_known import WELL_KNOWN
+
+    tables = [*(_module(p).MODELS for p in {p.module: p for p in PROVIDERS.values()}.values()), WELL_KNOWN]
     return sorted((card for table in tables for card in table.values()), key=lambda card: not card.starter)
 
 
@@ -119,34 +121,15 @@ def card_of(model_id: str) -> ModelCard:
     return listed[wanted]
 
 
-def select(
-    task: str | None = None,
-    licence: str | None = None,
-    runs: str | None = None,
-    name: str | None = None,
-    fitting: bool = False,
-) -> list[tuple[ModelCard, Fit]]:
-    """Cards that meet every condition given; `licence` and `name` are parts of words, whatever their case."""
-    chosen = [
-        card
-        for card in cards()
-        if task in (None, card.task)
-        and runs in (None, card.runs)
-        and _holds(card.licence, licence)
-        and _holds(card.id, name)
-    ]
-    listed = [(card, fit_of(card)) for card in chosen]
-    return [(card, fit) for card, fit in listed if fit.fits or not fitting]
-
-
-def fit_of(card: ModelCard) -> Fit:
-    """Compares what the model needs with the memory that is free at this moment."""
-    if card.runs == "hosted":
+def fit_of(card: ModelCard, measure: Callable[[bool], dict[str, int]] | None = None) -> Fit:
+    """Compares what the model needs with the memory that is free at this moment; `measure` stands in for `free_bytes`."""
+    provider = card.id.partition(":")[0]
+    if card.runs == "hosted" and (provider != "ollama" or not card.size_bytes):
         return Fit(True, "runs on its provider's machines")
     need = card.memory_bytes or int((card.size_bytes or 0) * MEMORY_PER_BYTE)
     if not need:
         return Fit(None, "its size is not known")
-    devices = free_bytes(PROVIDERS[card.id.partition(":")[0]].gpu)
+    devices = (measure or free_bytes)(PROVIDERS.get(provider, COMPATIBLE).gpu)
     for device, free in devices.items():
         if free >= need:
             return Fit(True, f"needs {need / 1e9:.1f} GB; {free / 1e9:.1f} GB are free on {device}")
@@ -199,7 +182,3 @@ def _module(provider: Provider) -> Any:
 def _did_you_mean(wrong: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(wrong, known, 1, 0.6)
     return f"Did you mean {close[0]}? " if close else ""
-
-
-def _holds(text: str, part: str | None) -> bool:
-    return part is None or part.casefold() in text.casefold()

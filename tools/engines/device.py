@@ -70,6 +70,8 @@ class DeviceArbiter:
         self._lines: dict[str, list[object]] = {}
         self._changed = asyncio.Condition()
         self._waking: set[asyncio.Future[None]] = set()
+        self.loading_s = 0.0
+        """How long weights took to load, in all."""
 
     @contextlib.asynccontextmanager
     async def use(self, resident: Resident[T], *, without: Sequence[str] = ()) -> AsyncIterator[T]:
@@ -108,6 +110,15 @@ class DeviceArbiter:
         """Where the named weights are resident now, or None."""
         entry = self._entries.get(name)
         return entry.device if entry and entry.ready else None
+
+    def size_of(self, name: str) -> int | None:
+        """Bytes that the named weights take where they are resident, or None."""
+        entry = self._entries.get(name)
+        return entry.size_bytes if entry and entry.ready else None
+
+    def devices(self) -> dict[str, str]:
+        """Name and device of everything that is resident now."""
+        return {name: entry.device for name, entry in self._entries.items() if entry.ready}
 
     def busy_besides(self, *names: str) -> bool:
         """Whether other weights than the named ones are computed with now."""
@@ -184,9 +195,11 @@ class DeviceArbiter:
         return entry
 
     async def _load(self, resident: Resident[Any], entry: _Entry) -> None:
+        started = time.monotonic()
         try:
             entry.loaded = await asyncio.to_thread(resident.load, entry.device)
             entry.ready = True
+            self.loading_s += time.monotonic() - started
         except BaseException:
             self._entries.pop(resident.name, None)
             raise

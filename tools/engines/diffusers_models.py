@@ -52,7 +52,17 @@ def family_of(model: str, class_name: str) -> Family:
     return next((family for word, family in FAMILIES.items() if word in words), OTHER)
 
 
-def _card(repo: str, licence: str, size_gb: float, limits: str, commercial_use: str = "") -> ModelCard:
+_MAKERS = {
+    "stabilityai": "Stability AI",
+    "stable-diffusion-v1-5": "Stability AI",
+    "black-forest-labs": "Black Forest Labs",
+}
+_RAIL = "the uses that its attachment A lists, such as harming or deceiving people"
+
+
+def _card(
+    repo: str, licence: str, size_gb: float, limits: str, commercial_use: str = "", parameters: int | None = None
+) -> ModelCard:
     size = int(size_gb * GIGABYTE)
     return ModelCard(
         f"{PROVIDER}:{repo}",
@@ -64,6 +74,10 @@ def _card(repo: str, licence: str, size_gb: float, limits: str, commercial_use: 
         memory_bytes=size,
         limits=f"{limits} {NEVER_RUN}",
         commercial_use=commercial_use,
+        forbids=_RAIL if "RAIL" in licence else "",
+        maker=_MAKERS[repo.partition("/")[0]],
+        parameters=parameters,
+        architecture="diffusion",
     )
 
 
@@ -74,17 +88,34 @@ MODELS: dict[str, ModelCard] = {
     card.source: card
     for card in (
         _card(
-            "stabilityai/sd-turbo", "Stability AI Community", 5.2, "512 pixels; slow on a small CPU.", _UNDER_A_MILLION
+            "stabilityai/sd-turbo",
+            "Stability AI Community",
+            5.2,
+            "512 pixels; slow on a small CPU.",
+            _UNDER_A_MILLION,
+            866_000_000,
         ),
-        _card("stabilityai/sdxl-turbo", "SAI Non-Commercial Research", 13.9, "512 pixels; wants a GPU.", _RESEARCH),
         _card(
-            "stable-diffusion-v1-5/stable-diffusion-v1-5", "CreativeML OpenRAIL-M", 4.3, "512 pixels; slow on a CPU."
+            "stabilityai/sdxl-turbo",
+            "SAI Non-Commercial Research",
+            13.9,
+            "512 pixels; wants a GPU.",
+            _RESEARCH,
+            2_600_000_000,
+        ),
+        _card(
+            "stable-diffusion-v1-5/stable-diffusion-v1-5",
+            "CreativeML OpenRAIL-M",
+            4.3,
+            "512 pixels; slow on a CPU.",
+            parameters=860_000_000,
         ),
         _card(
             "stabilityai/stable-diffusion-xl-base-1.0",
             "CreativeML OpenRAIL++-M",
             13.9,
             "1024 pixels; wants a GPU.",
+            parameters=2_600_000_000,
         ),
         _card(
             "stabilityai/stable-diffusion-3-medium-diffusers",
@@ -92,14 +123,22 @@ MODELS: dict[str, ModelCard] = {
             15.5,
             "1024 pixels; gated on the hub; wants a GPU.",
             _UNDER_A_MILLION,
+            2_000_000_000,
         ),
-        _card("black-forest-labs/FLUX.1-schnell", "Apache-2.0", 33.7, "1024 pixels; wants a large GPU."),
+        _card(
+            "black-forest-labs/FLUX.1-schnell",
+            "Apache-2.0",
+            33.7,
+            "1024 pixels; wants a large GPU.",
+            parameters=12_000_000_000,
+        ),
         _card(
             "black-forest-labs/FLUX.1-dev",
             "FLUX.1 [dev] Non-Commercial",
             33.7,
             "1024 pixels; gated on the hub; wants a large GPU.",
             _RESEARCH,
+            12_000_000_000,
         ),
     )
 }

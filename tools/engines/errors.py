@@ -9,6 +9,7 @@ EngineError
 ├── Unreachable       a hosted server is down, too slow, cut off or answered 5xx
 ├── Refused           the server said no: 401, 403, 404, content policy
 ├── RateLimited       the server answered 429
+├── Busy              another process is at it
 ├── BadInput          the file or request cannot be used
 │   └── CannotChange  the picture model draws from words only, or cannot repaint a part
 └── Stopped           the person pressed stop
@@ -46,6 +47,9 @@ class Refused(EngineError): ...
 
 
 class RateLimited(EngineError): ...
+
+
+class Busy(EngineError): ...
 
 
 class BadInput(EngineError): ...

@@ -49,8 +49,20 @@ HINT_CHARACTERS = 300
 FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 
 
+PARAMETERS = {
+    "tiny.en": 39_000_000,
+    "base": 74_000_000,
+    "small": 244_000_000,
+    "medium": 769_000_000,
+    "large-v3": 1_550_000_000,
+    "large-v3-turbo": 809_000_000,
+    "distil-large-v3": 756_000_000,
+}
+"""As the owners' model cards say (github.com/openai/whisper, hf.co/distil-whisper)."""
+
+
 def _card(name: str, repo: str, size_mb: int, limits: str, **more: Any) -> ModelCard:
-    more = {"licence": "MIT", "languages": MAJOR, **more}
+    more = {"licence": "MIT", "languages": MAJOR, "maker": "OpenAI", **more}
     size = size_mb * 1_000_000
     return ModelCard(
         f"{PROVIDER}:{name}",
@@ -60,6 +72,8 @@ def _card(name: str, repo: str, size_mb: int, limits: str, **more: Any) -> Model
         size_bytes=size,
         memory_bytes=2 * size,
         limits=limits,
+        parameters=PARAMETERS[name],
+        architecture="encoder-decoder",
         **more,
     )
 
@@ -93,7 +107,12 @@ MODELS: dict[str, ModelCard] = {
         languages=WIDE,
     ),
     "distil-large-v3": _card(
-        "distil-large-v3", "Systran/faster-distil-whisper-large-v3", 1513, "English only.", languages=("en",)
+        "distil-large-v3",
+        "Systran/faster-distil-whisper-large-v3",
+        1513,
+        "English only.",
+        languages=("en",),
+        maker="Hugging Face",
     ),
 }
 STARTERS = {"base": "whisper-base", "tiny.en": "whisper-tiny.en"}

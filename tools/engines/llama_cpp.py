@@ -32,6 +32,9 @@ MODELS: dict[str, ModelCard] = {
         languages=("en", "zh", "fr", "es", "pt", "de", "it", "ru", "ja", "ko", "vi", "th", "ar"),
         sha256=STARTERS["qwen2.5-coder-1.5b-instruct"].files[0].sha256,
         starter=True,
+        maker="Alibaba",
+        parameters=1_540_000_000,
+        architecture="decoder",
         limits="small: often wrong on facts and figures, best in English and Chinese; about 10 tokens a second on 2 cores",
     ),
     "smollm2-135m-instruct": ModelCard(
@@ -46,6 +49,9 @@ MODELS: dict[str, ModelCard] = {
         languages=("en",),
         sha256=STARTERS["smollm2-135m-instruct"].files[0].sha256,
         starter=True,
+        maker="Hugging Face",
+        parameters=135_000_000,
+        architecture="decoder",
         limits="for smoke tests: fast, and mostly wrong",
     ),
 }
@@ -87,6 +93,7 @@ class LlamaCpp:
         max_tokens: int,
         temperature: float,
         json_schema: Mapping[str, Any] | None = None,
+        seed: int | None = None,
     ) -> AsyncIterator[TextChunk]:
         """See TextGenerator. JSON schemas are enforced by a grammar: bound every number and length in them.
 
@@ -94,7 +101,9 @@ class LlamaCpp:
         """
         async with self._options.arbiter.use(self._resident) as server:
             text = server.text
-            chunks = text.stream(messages, max_tokens=max_tokens, temperature=temperature, json_schema=json_schema)
+            chunks = text.stream(
+                messages, max_tokens=max_tokens, temperature=temperature, json_schema=json_schema, seed=seed
+            )
             async with contextlib.aclosing(chunks):  # type: ignore[type-var]
                 async for chunk in chunks:
                     yield chunk

@@ -26,6 +26,9 @@ MODELS: dict[str, ModelCard] = {
         memory_bytes=150_000_000,
         context_tokens=512,
         languages=("multilingual",),
+        maker="Microsoft",
+        parameters=118_000_000,
+        architecture="encoder",
         limits="About nine times slower than the starter.",
     ),
 }

@@ -33,6 +33,9 @@ MODELS: dict[str, ModelCard] = {
         context_tokens=MAX_TOKENS,
         languages=("en",),
         starter=True,
+        maker="sentence-transformers",
+        parameters=22_700_000,
+        architecture="encoder",
         limits="English only; reads the first 256 tokens of a text.",
     ),
 }

@@ -6,16 +6,19 @@ The same file serves OpenAI, Azure OpenAI and every server that speaks their API
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tools.engines.base import (
+    Benchmark,
     Embedder,
     EngineOptions,
     ImageGenerator,
@@ -35,16 +38,22 @@ from tools.engines.openai_images import OpenAIImages
 from tools.engines.openai_rerank import HostedReranker
 from tools.engines.openai_speech import OpenAISpeech
 from tools.engines.openai_voice import OpenAIVoice
+from tools.engines.picture_input import picture_url
+from tools.engines.well_known import WELL_KNOWN
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _DOCS = "https://platform.openai.com/docs/models/"
+_FORBIDS = "using its answers to develop competing models"
+_EMBEDDINGS = "https://openai.com/index/new-embedding-models-and-api-updates/"
 _QUICK: Mapping[str, Any] = {"fixed_temperature": True, "body": {"reasoning_effort": "minimal"}}
 
 
 def _card(model: str, task: Task, **facts: Any) -> ModelCard:
-    return ModelCard(f"openai:{model}", task, "hosted", "proprietary", _DOCS + model, **facts)
+    return ModelCard(
+        f"openai:{model}", task, "hosted", "proprietary", _DOCS + model, maker="OpenAI", forbids=_FORBIDS, **facts
+    )
 
 
 MODELS: dict[str, ModelCard] = {
@@ -53,7 +62,14 @@ MODELS: dict[str, ModelCard] = {
         _card("gpt-5-mini", "text", context_tokens=400_000, calls_tools=True, sees_images=True, options=_QUICK),
         _card("gpt-5", "text", context_tokens=400_000, calls_tools=True, sees_images=True, options=_QUICK),
         _card("gpt-4.1-mini", "text", context_tokens=1_047_576, calls_tools=True, sees_images=True),
-        _card("gpt-4o-mini", "text", context_tokens=128_000, calls_tools=True, sees_images=True),
+        _card(
+            "gpt-4o-mini",
+            "text",
+            context_tokens=128_000,
+            calls_tools=True,
+            sees_images=True,
+            options={"picture_tokens": 50_000},
+        ),
         _card("gpt-4o-transcribe", "speech", limits="one segment without times; 25 minutes a request"),
         _card("whisper-1", "speech", limits="25 MB a request"),
         _card("gpt-4o-mini-tts", "voice"),
@@ -65,11 +81,30 @@ MODELS: dict[str, ModelCard] = {
             limits="1024x1024, 1792x1024 or 1024x1792; changes no pictures",
             options={"words_only": True},
         ),
-        _card("text-embedding-3-small", "embedding", context_tokens=8192),
-        _card("text-embedding-3-large", "embedding", context_tokens=8192),
+        _card(
+            "text-embedding-3-small",
+            "embedding",
+            context_tokens=8192,
+            benchmarks=(
+                Benchmark("MTEB, English", 62.3, "%", _EMBEDDINGS),
+                Benchmark("MIRACL, many languages", 44.0, "%", _EMBEDDINGS),
+            ),
+        ),
+        _card(
+            "text-embedding-3-large",
+            "embedding",
+            context_tokens=8192,
+            benchmarks=(
+                Benchmark("MTEB, English", 64.6, "%", _EMBEDDINGS),
+                Benchmark("MIRACL, many languages", 54.9, "%", _EMBEDDINGS),
+            ),
+        ),
     )
 }
 
+PICTURE_TOKENS = 2_500
+"""The most that a picture of `picture_url`'s size takes with OpenAI's models but gpt-4o-mini, whose tiles count 33 times as much
+(platform.openai.com/docs/guides/images-vision)."""
 UNKNOWN_CONTEXT_TOKENS = 4096
 """Assumed where neither the card nor the settings say: what Ollama gives a model unless told otherwise."""
 STREAM_TIMEOUT_S = 60.0
@@ -130,7 +165,7 @@ def card_for(model: str, task: Task, options: EngineOptions) -> ModelCard:
         "azure" if endpoint and endpoint.api_version else "openai-compatible" if endpoint and endpoint.base_url else ""
     )
     provider = options.values.get("provider") or named or "openai"
-    listed = MODELS.get(model)
+    listed = MODELS.get(model) or WELL_KNOWN.get(f"openai-compatible:{model}")
     if listed and listed.task != task:
         known = ", ".join(name for name, card in MODELS.items() if card.task == task)
         raise ModelNotFound(f"{model} is a model for {listed.task}, not for {task}.", f"Known for {task}: {known}.")
@@ -160,7 +195,7 @@ class OpenAIText:
         self.context_tokens = context_tokens
         self.hosted = Hosted(client, card, key_name)
         self._extra_body = {**card.options.get("body", {}), **(extra_body or {})}
-        self._refused: set[str] = {"temperature"} if card.options.get("fixed_temperature") else set()
+        self._refused: set[str] = {"temperature", "seed"} if card.options.get("fixed_temperature") else set()
         self._limit = "max_completion_tokens" if self.hosted.is_openai else "max_tokens"
 
     async def stream(
@@ -170,14 +205,16 @@ class OpenAIText:
         max_tokens: int,
         temperature: float,
         json_schema: Mapping[str, Any] | None = None,
+        seed: int | None = None,
     ) -> AsyncIterator[TextChunk]:
         """See TextGenerator. The text that came before a failure stands; the error then says that the answer was cut.
 
         Raises: EngineError.
         """
         reply = _Reply(time.monotonic())
-        request = {"max_tokens": max_tokens, "temperature": temperature, "json_schema": json_schema}
-        async with await self._open(messages, request) as chunks:
+        request = {"max_tokens": max_tokens, "temperature": temperature, "json_schema": json_schema, "seed": seed}
+        sent = await asyncio.to_thread(as_sent, messages)
+        async with await self._open(sent, request) as chunks:
             try:
                 async for chunk in chunks:
                     piece = reply.read(chunk)
@@ -192,8 +229,9 @@ class OpenAIText:
         yield TextChunk(usage=reply.usage(), cut=reply.finish == "length")
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
-        """See `estimate_tokens`; and four for the frame of each message."""
-        return 3 + sum(4 + estimate_tokens(message.content) for message in messages)
+        """See `estimate_tokens`; and four for the frame of each message, and what a picture takes at the most."""
+        picture = int(self.card.options.get("picture_tokens", PICTURE_TOKENS))
+        return 3 + sum(4 + estimate_tokens(m.content) + picture * len(m.pictures) for m in messages)
 
     def agent_model(self) -> Any:
         """A LangChain ChatOpenAI or AzureChatOpenAI of this model and server. Its failures are read by `explain`."""
@@ -225,7 +263,7 @@ class OpenAIText:
     async def close(self) -> None:
         await self.hosted.client.close()
 
-    async def _open(self, messages: Sequence[Message], request: Mapping[str, Any]) -> Any:
+    async def _open(self, messages: Sequence[Mapping[str, Any]], request: Mapping[str, Any]) -> Any:
         """The open stream. What a server turns out not to know is left out or said otherwise, now and from then on."""
 
         async def send() -> Any:
@@ -238,23 +276,25 @@ class OpenAIText:
 
         return await self.hosted.call(send)
 
-    def _body(self, messages: Sequence[Message], request: Mapping[str, Any]) -> dict[str, Any]:
+    def _body(self, messages: Sequence[Mapping[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.hosted.model,
-            "messages": [{"role": message.role, "content": _utf8(message.content)} for message in messages],
+            "messages": list(messages),
             "stream": True,
             self._limit: request["max_tokens"],
             "extra_body": self._extra_body,
         }
         if "temperature" not in self._refused:
             body["temperature"] = request["temperature"]
+        if request["seed"] is not None and "seed" not in self._refused:
+            body["seed"] = request["seed"]
         if "stream_options" not in self._refused:
             body["stream_options"] = {"include_usage": True}
         if request["json_schema"]:
             body.update(self._constrained(body["messages"], request["json_schema"]))
         return body
 
-    def _constrained(self, messages: list[dict[str, str]], schema: Mapping[str, Any]) -> dict[str, Any]:
+    def _constrained(self, messages: list[Mapping[str, Any]], schema: Mapping[str, Any]) -> dict[str, Any]:
         if "response_format" in self._refused:
             told = {"role": "system", "content": f"Answer only with JSON that fits this schema: {json.dumps(schema)}"}
             return {"messages": [told, *messages]}
@@ -267,7 +307,7 @@ class OpenAIText:
         if refuses(error, self._limit) and "limit" not in self._refused:
             self._limit = other
             return self._leave_out("limit")
-        for name in ("temperature", "stream_options"):
+        for name in ("temperature", "stream_options", "seed"):
             if refuses(error, name) and name not in self._refused:
                 return self._leave_out(name)
         if request["json_schema"] and (refuses(error, "response_format") or refuses(error, "json_schema")):
@@ -298,6 +338,8 @@ class _Reply:
         self._started = started
         self._prompt_tokens: int | None = None
         self._completion_tokens: int | None = None
+        self._cached_tokens: int | None = None
+        self._served: str | None = None
 
     def read(self, chunk: Any) -> TextChunk | None:
         """The piece to pass on, if `chunk` (a ChatCompletionChunk, as loosely as servers send it) holds one.
@@ -311,6 +353,7 @@ class _Reply:
 
     def _read(self, chunk: Any) -> TextChunk | None:
         self._count(chunk.usage, chunk.model_extra.get("timings"))
+        self._served = self._served or (chunk.model if isinstance(chunk.model, str) else None) or None
         if progress := chunk.model_extra.get("prompt_progress"):
             return TextChunk(fraction=progress["processed"] / max(1, progress["total"]))
         if not chunk.choices:
@@ -326,11 +369,19 @@ class _Reply:
 
     def usage(self) -> Usage:
         total_s = time.monotonic() - self._started
-        return Usage(self._prompt_tokens, self._completion_tokens, self.first_token_s, total_s)
+        return Usage(
+            self._prompt_tokens,
+            self._completion_tokens,
+            self.first_token_s,
+            total_s,
+            cached_tokens=self._cached_tokens,
+            served=self._served,
+        )
 
     def _count(self, usage: Any, timings: Mapping[str, Any] | None) -> None:
         if usage:
             self._prompt_tokens, self._completion_tokens = usage.prompt_tokens, usage.completion_tokens
+            self._cached_tokens = getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None)
         elif timings and self._prompt_tokens is None:
             self._prompt_tokens = timings.get("cache_n", 0) + timings["prompt_n"]
             self._completion_tokens = timings["predicted_n"]
@@ -374,6 +425,22 @@ class OpenAIEmbedder:
         if vectors.ndim != 2 or len(vectors) != len(batch) or not np.all(np.isfinite(lengths) & (lengths > 0)):
             raise self._hosted.not_the_format()
         return np.asarray(vectors / lengths, np.float32)
+
+
+def as_sent(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages in OpenAI's format, their pictures as parts beside the text. Plain and slow where there are pictures.
+
+    Raises: BadInput (a picture that cannot be read).
+    """
+    return [{"role": m.role, "content": content_parts(m.content, m.pictures)} for m in messages]
+
+
+def content_parts(text: str, pictures: Sequence[Path]) -> Any:
+    """`text` alone, or parts of text and pictures. Raises: BadInput."""
+    if not pictures:
+        return _utf8(text)
+    shown = [{"type": "image_url", "image_url": {"url": picture_url(path)}} for path in pictures]
+    return [*([{"type": "text", "text": _utf8(text)}] if text.strip() else []), *shown]
 
 
 def batches(texts: Sequence[str]) -> list[list[str]]:

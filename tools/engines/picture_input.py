@@ -5,6 +5,8 @@ What had to be changed on the way comes back as lines for the person. Sizes of p
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 import re
 from pathlib import Path
@@ -15,6 +17,8 @@ from tools.engines.errors import BadInput
 SIDES = (64, 2048)
 STEP_PX = 8
 MOST_PIXELS = 64_000_000
+LONGEST_SEEN = 1536
+LARGEST_PNG_BYTES = 1_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """Only what Pillow decodes by itself: no fonts, scripts or other programs are behind these."""
 
@@ -93,6 +97,24 @@ def fitting_size(size: Size, most: Size, step_px: int = STEP_PX) -> Size:
     """The size of a picture shrunk to the area of `most`, with its proportions as far as the limits of a side allow."""
     scale = math.sqrt(min(1.0, most[0] * most[1] / (size[0] * size[1])))
     return _rounded(size[0] * scale, step_px), _rounded(size[1] * scale, step_px)
+
+
+def picture_url(path: Path) -> str:
+    """The picture as a data URL for a model that sees: upright, on white, no side above 1,536 pixels, and without what cameras
+    and programs write into files. PNG keeps the lines of charts and screenshots; what that makes too large becomes a JPEG.
+
+    Raises: BadInput, as `open_picture`.
+    """
+    picture, _ = open_picture(path)
+    picture.thumbnail((LONGEST_SEEN, LONGEST_SEEN))
+    for form, options in (("PNG", {"optimize": True}), ("JPEG", {"quality": 90})):
+        buffer = io.BytesIO()
+        clean = picture.copy()
+        clean.info = {}
+        clean.save(buffer, form, **options)
+        if buffer.tell() <= LARGEST_PNG_BYTES:
+            break
+    return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def unreadable() -> tuple[type[Exception], ...]:

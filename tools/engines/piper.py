@@ -37,6 +37,7 @@ MODELS: dict[str, ModelCard] = {
         languages=("en",),
         sha256="58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
         starter=True,
+        maker="Piper",
         limits="English only; comes with the extra `voice`.",
     )
 }

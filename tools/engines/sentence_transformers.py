@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.engines.base import EngineOptions, ModelCard, Task
+from tools.engines.base import Benchmark, EngineOptions, ModelCard, Task
 from tools.engines.device import Resident, devices_for
 from tools.engines.errors import ModelNotFound
 from tools.engines.hub import hub_folder
@@ -16,6 +16,7 @@ from tools.engines.hub import hub_folder
 FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 NOT_FILES = ("onnx/*", "openvino/*")
 BATCH = 16
+_HUB = "https://huggingface.co/"
 UNKNOWN_BYTES = 500_000_000
 E5_PROMPTS = {"query": "query: ", "document": "passage: "}
 """What the E5 family was trained with (arXiv:2402.05672); its folders do not always say so."""
@@ -31,6 +32,9 @@ MODELS: dict[str, ModelCard] = {
         memory_bytes=1_000_000_000,
         context_tokens=512,
         languages=("multilingual",),
+        maker="Microsoft",
+        parameters=118_000_000,
+        architecture="encoder",
     ),
     "cross-encoder/ms-marco-MiniLM-L6-v2": ModelCard(
         id="sentence-transformers:cross-encoder/ms-marco-MiniLM-L6-v2",
@@ -43,6 +47,13 @@ MODELS: dict[str, ModelCard] = {
         context_tokens=512,
         languages=("en",),
         limits="English only.",
+        maker="sentence-transformers",
+        parameters=22_700_000,
+        architecture="encoder",
+        benchmarks=(
+            Benchmark("TREC Deep Learning 2019", 74.30, "nDCG@10", f"{_HUB}cross-encoder/ms-marco-MiniLM-L6-v2"),
+            Benchmark("MS MARCO, dev", 39.01, "MRR@10", f"{_HUB}cross-encoder/ms-marco-MiniLM-L6-v2"),
+        ),
     ),
 }
 

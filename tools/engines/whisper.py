@@ -22,8 +22,10 @@ import numpy as np
 from tools.engines.audio import SAMPLE_RATE_HZ, quiet_cut
 from tools.engines.base import EngineOptions, ModelCard, Segment, SpeechInfo, SpeechRequest, Word
 from tools.engines.device import CUDA, Resident, devices_for, worker_threads
-from tools.engines.errors import ModelNotFound, NoDiskSpace, Stopped, Unreachable
-from tools.engines.faster_whisper import MAJOR, STARTERS, WIDE
+from tools.engines.downloads import Download, check_space, fetch, here_bytes
+from tools.engines.errors import ModelNotFound, NoDiskSpace, Stopped
+from tools.engines.faster_whisper import MAJOR, PARAMETERS, STARTERS, WIDE
+from tools.engines.hub import told
 from tools.engines.memory import out_of_memory_told
 from tools.engines.speech import Heard, language_code, stream_speech
 from tools.engines.starter import starter_folder
@@ -37,7 +39,8 @@ BEST_OF = 5
 
 
 def _card(name: str, size_mb: int, limits: str, **more: Any) -> ModelCard:
-    more = {"licence": "MIT", "languages": MAJOR, "source": SOURCE, **more}
+    more = {"licence": "MIT", "languages": MAJOR, "source": SOURCE, "maker": "OpenAI", **more}
+    more |= {"parameters": PARAMETERS[name], "architecture": "encoder-decoder"}
     size = size_mb * 1_000_000
     return ModelCard(
         f"{PROVIDER}:{name}", "speech", "local", size_bytes=size, memory_bytes=3 * size, limits=limits, **more
@@ -70,6 +73,31 @@ def load_speech(model: str, options: EngineOptions) -> OpenAIWhisper:
             f"{PROVIDER} knows no model {model!r}.", f"Known: {', '.join(MODELS)}; or the path of a checkpoint."
         )
     return OpenAIWhisper(model, options)
+
+
+def fetched_checkpoint(model: str, options: EngineOptions) -> Path:
+    """The owners' checkpoint of a listed model, fetched on the first call and checked; its address holds its sha256.
+
+    Raises: ModelNotFound (offline), Unreachable, NoDiskSpace.
+    """
+    import whisper
+
+    url: str = whisper._MODELS[model]
+    path = options.models / "openai-whisper" / url.rsplit("/", 1)[-1]
+    if path.exists():
+        return path
+    if options.offline:
+        raise ModelNotFound(
+            f"The weights of {PROVIDER}:{model} are not on this machine, and it is set to stay offline.",
+            "Choose whisper:base, give the path of a checkpoint, or go online once to fetch it.",
+        )
+    wanted = Download(url, path, sha256=url.rsplit("/", 2)[-2])
+    size = MODELS[model].size_bytes or 0
+    text = f"Fetching {PROVIDER}:{model}: about {told(size)}"
+    options.on_load(text, None)
+    check_space(path.parent, max(0, size - here_bytes(wanted)))
+    fetch(wanted, lambda done: options.on_load(text, min(1.0, done / size) if size else None))
+    return path
 
 
 class OpenAIWhisper:
@@ -126,26 +154,7 @@ class OpenAIWhisper:
         return Path(self._model) if Path(self._model).is_file() else self._fetched()
 
     def _fetched(self) -> Path:
-        import whisper
-
-        url: str = whisper._MODELS[self._model]
-        folder = self._options.models / "openai-whisper"
-        path = folder / url.rsplit("/", 1)[-1]
-        if path.exists():
-            return path
-        if self._options.offline:
-            raise ModelNotFound(
-                f"The weights of {self.card.id} are not on this machine, and it is set to stay offline.",
-                "Choose whisper:base, give the path of a checkpoint, or go online once to fetch it.",
-            )
-        self._options.on_load(f"Fetching {self.card.id}", None)
-        try:
-            aside = folder / "aside"
-            fetched = Path(whisper._download(url, str(aside), in_memory=False))
-            fetched.replace(path)
-        except (OSError, RuntimeError) as error:
-            raise Unreachable(f"{self.card.id} could not be fetched: {error}", "Check network and disk.") from error
-        return path
+        return fetched_checkpoint(self._model, self._options)
 
     def _hear(
         self,

@@ -36,6 +36,8 @@ MODELS: dict[str, ModelCard] = {
         memory_bytes=500_000_000,
         languages=("en", "fr"),
         starter=True,
+        maker="this project",
+        architecture="diffusion",
         words_only=True,
         limits="Starter model: icons and simple drawings of single things, 512 pixels; reads 16 tokens. No photographs: "
         "for those set diffusers:stabilityai/sd-turbo or another pipeline.",

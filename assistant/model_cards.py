@@ -1,0 +1,75 @@
+"""A model's card as it is told: what the catalogue knows, what fits now, what this machine measured and holds of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from assistant.engines import TASKS, model_of
+from assistant.measured import Known, measurements
+from assistant.settings import CAPABILITIES, Settings
+from tools.engines.base import ModelCard
+from tools.engines.catalogue import Fit, cards
+from tools.engines.filters import Filter, gives, openness_of, select, takes
+from tools.engines.hub import Fetched, fetched_of, folder_of
+
+
+@dataclass(frozen=True)
+class Card:
+    """One row. `used_for` names the capabilities that are set to it; `fetched` says what of it lies here from the hub."""
+
+    model: ModelCard
+    fit: Fit
+    known: Known
+    used_for: tuple[str, ...]
+    fetched: Fetched | None
+
+
+def find_cards(settings: Settings, wanted: Filter, served: tuple[ModelCard, ...] = ()) -> list[Card]:
+    """The cards that meet `wanted`, those that servers told of (`served`) behind the listed ones. Raises: BadInput."""
+    listed = cards()
+    ids = {card.id for card in listed}
+    every = [*listed, *(card for card in served if card.id not in ids)]
+    known = measurements(settings.home)
+    used = {name: model_of(settings, name) for name in CAPABILITIES}
+    return [
+        Card(
+            card,
+            fit,
+            known.of(card.id),
+            tuple(name for name, model in used.items() if model == card.id),
+            fetched_of(folder_of(card.source, settings.home / "models")) if _on_hub(card) else None,
+        )
+        for card, fit in select(wanted, every)
+    ]
+
+
+def card_json(card: Card) -> dict[str, Any]:
+    """The object that `--json` prints. What is not known is null or empty."""
+    values = asdict(replace(card.model, options={}))
+    del values["options"]
+    first = {
+        name: values.pop(name)
+        for name in ("id", "task", "runs", "licence", "size_bytes", "context_tokens", "languages")
+    }
+    more = {
+        "openness": openness_of(card.model),
+        "takes": takes(card.model),
+        "gives": gives(card.model),
+        "capability": capability_for(card.model),
+        "used_for": card.used_for,
+        "measured": asdict(card.known.measured) if card.known.measured else None,
+        "tool_calls": asdict(card.known.tool_calls) if card.known.tool_calls else None,
+        "fetched": asdict(card.fetched) if card.fetched else None,
+    }
+    return {**first, "fits": card.fit.fits, "why": card.fit.why, **values, **more}
+
+
+def capability_for(card: ModelCard) -> str:
+    """The setting that a model of this task is chosen by."""
+    return next(name for name, task in TASKS.items() if task == card.task)
+
+
+def _on_hub(card: ModelCard) -> bool:
+    return card.runs == "local" and card.source.count("/") == 1 and not Path(card.source).is_absolute()

@@ -1,0 +1,104 @@
+"""The page of models: filter the catalogue, ask a server, open a card, use a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.conftest import Server, open_page, picture_of
+from tests.unit.test_endpoint_models import HOSTILE, listing, models
+
+SETTINGS = "# Ours.\n[endpoints.work]\nbase_url = '{url}'\n[endpoints.down]\nbase_url = 'http://127.0.0.1:9/v1'\n"
+
+
+@pytest.fixture(scope="module")
+def models_server(new_server: Callable[..., Server]) -> Iterator[Server]:
+    with listing(models(HOSTILE, "gpt-4.1-mini")) as url:
+        server = new_server()
+        (server.home.parent / "assistant.toml").write_text(SETTINGS.format(url=url), "utf-8")
+        yield server.start()
+        server.stop()
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#rows th button").all_inner_texts()
+
+
+def test_the_catalogue_is_filtered_a_server_asked_and_a_model_used(
+    new_context: Callable[..., BrowserContext], models_server: Server
+) -> None:
+    page = open_page(new_context(), models_server)
+    page.get_by_role("link", name="Models: explore, compare, choose").click()
+    expect(page.locator("#count")).to_contain_text(re.compile(r"^(\d+) of \1$"))
+    page.get_by_label("For", exact=True).select_option("speech")
+    page.get_by_label("Language").select_option("fr")
+    page.get_by_label("Size", exact=True).select_option("500MB")
+    expect(page.locator("#rows tr")).to_have_count(4)
+    assert names(page)[:2] == ["faster-whisper:base", "whisper:base"]
+    assert page.url.endswith("task=speech&largest=500MB&language=fr")
+    page.reload()
+    expect(page.locator("#rows tr")).to_have_count(4)
+    page.get_by_role("button", name="Clear").click()
+    picture_of(page, "models")
+
+    page.get_by_label("Name or maker").fill("gpt-4.1-mini")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    page.get_by_role("button", name="Ask the servers what they serve").click()
+    expect(page.locator("#told li")).to_have_text(
+        ["2 models of 2 servers are in the list now.", re.compile(r"^down \(127\.0\.0\.1:9\) cannot be reached")]
+    )
+    expect(page.locator("#rows tr")).to_have_count(2)
+    assert names(page) == ["openai:gpt-4.1-mini", "work:gpt-4.1-mini"]
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("Provider").select_option("work")
+    expect(page.get_by_role("button", name=f"Show work:{HOSTILE}")).to_be_visible()
+    assert page.locator("#rows img").count() == 0
+
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("Name or maker").fill("tiny.en")
+    page.get_by_role("button", name="Show faster-whisper:tiny.en").click()
+    card = page.get_by_role("dialog", name="faster-whisper:tiny.en")
+    expect(card).to_contain_text("Encoder and decoder")
+    expect(card).to_contain_text("1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a")
+    expect(card).to_contain_text("not yet: assistant models measure faster-whisper:tiny.en")
+    picture_of(page, "model-card")
+    card.get_by_role("button", name="Use this for: speech to text").click()
+    expect(card.locator("#card-said")).to_have_text("faster-whisper:tiny.en is used from now on.")
+    expect(card).to_contain_text("In use for: speech to text")
+    page.keyboard.press("Escape")
+    expect(page.locator("#rows tr").filter(has_text="faster-whisper:tiny.en").locator(".marks")).to_contain_text(
+        "in use"
+    )
+    text = (models_server.home.parent / "assistant.toml").read_text("utf-8")
+    assert text.startswith('# Ours.\nspeech = "faster-whisper:tiny.en"\n') and "[endpoints.down]" in text
+
+
+def test_a_choice_that_a_variable_overrides_says_so_in_french_on_a_phone(
+    new_context: Callable[..., BrowserContext], models_server: Server
+) -> None:
+    context = new_context(locale="fr-FR", viewport={"width": 390, "height": 800})
+    page = open_page(context, models_server, "/")
+    page.goto(f"{models_server.url}/models?name=qwen2.5-coder-1.5b")
+    page.get_by_role("button", name="Montrer llama-cpp:qwen2.5-coder-1.5b-instruct").click()
+    card = page.get_by_role("dialog")
+    expect(card).to_contain_text("petit : se trompe souvent")
+    card.get_by_role("button", name="L'utiliser pour : répondre en mots").click()
+    expect(card.locator("#card-said")).to_contain_text("ASSISTANT_CHAT dans l'environnement ou .env l'emporte")
+    picture_of(page, "model-card-phone")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_nobody_reads_or_chooses_without_a_cookie_or_from_another_site(models_server: Server) -> None:
+    before = (models_server.home.parent / "assistant.toml").read_bytes()
+    wish = {"id": "faster-whisper:base"}
+    for path in ("/models", "/models/api/cards", "/models/api/card?id=whisper:base"):
+        assert httpx.get(models_server.url + path).status_code == 401
+    for path in ("/models/api/use", "/models/api/endpoints"):
+        assert httpx.post(models_server.url + path, json=wish).status_code == 401
+        foreign = {"Origin": "http://elsewhere.example"}
+        assert httpx.post(models_server.url + path, json=wish, headers=foreign).status_code == 403
+    assert (models_server.home.parent / "assistant.toml").read_bytes() == before
