@@ -9,14 +9,17 @@ import asyncio
 import contextlib
 import logging
 import re
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from assistant.calls import Bill, billed_to
 from assistant.engines import Engines
 from assistant.events import (
     ArtifactReady,
@@ -34,6 +37,7 @@ from assistant.events import (
 )
 from assistant.history import History, HistoryError, TurnRecord, new_id
 from assistant.memory import recall
+from assistant.receipts import Made, added, receipt_of, total, weights_of
 from assistant.router import PastTurn, Router
 from assistant.settings import Settings
 from assistant.tool_calling import MODELS_CHOICE, ToolChosen, call_tools
@@ -76,18 +80,13 @@ class Turn:
 
 
 @dataclass
-class _Reply:
-    """What one turn has produced so far."""
+class _Reply(Made):
+    """What one turn has produced so far. `folder` is where its files go, if not to those of its thread."""
 
-    receipt: str
     begun: bool = False
-    decision: Decision | None = None
-    text: str = ""
-    artifacts: list[Artifact] = field(default_factory=list)
-    citations: list[Citation] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
     first_token_s: float | None = None
+    folder: Path | None = None
     names: dict[str, str] = field(default_factory=dict)
     """What people call the files of the conversation, by what they are called on disk."""
 
@@ -116,12 +115,11 @@ class _Reply:
             case said.Notice(text):
                 return Notice(self.told(text))
             case said.Cost(usage):
-                self.usage = _added(self.usage, usage)
+                self.usage = added(self.usage, usage)
                 return None
 
     def total(self) -> Usage:
-        seconds = time.monotonic() - self.started
-        return replace(self.usage, first_token_s=_rounded(self.first_token_s), total_s=round(seconds, 3))
+        return total(self, self.first_token_s, time.monotonic() - self.started)
 
 
 class Assistant:
@@ -147,8 +145,8 @@ class Assistant:
 
         The last event is TurnDone or TurnFailed; a failure never raises.
         """
-        turn = _with_command(replace(turn, thread=turn.thread or new_id()))
-        reply = _Reply(turn.id or new_id())
+        turn = with_command(replace(turn, thread=turn.thread or new_id()))
+        reply = self._begun(turn)
         state, unsaved = "failed", ""
         try:
             async for event in self._answer(turn, reply):
@@ -172,7 +170,49 @@ class Assistant:
             if unsaved:
                 yield Notice(unsaved)
             tool = reply.decision.tool if reply.decision else None
-            yield TurnDone(reply.text, tool, reply.artifacts, reply.citations, reply.total(), reply.receipt)
+            yield TurnDone(
+                reply.text, tool, reply.artifacts, reply.citations, reply.total(), reply.receipt, reply.bill.hosts()
+            )
+
+    def _begun(self, turn: Turn) -> _Reply:
+        return _Reply(
+            turn.id or new_id(),
+            bill=Bill(turn.user, _seed(turn.options)),
+            models=self.engines.model_ids(turn.models),
+            options=turn.options,
+            settings={**self.engines.answer_options(), **turn.options},
+        )
+
+    async def again(
+        self, record: TurnRecord, user: str, folder: Path, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> Made:
+        """The turn of `record` once more, as its receipt tells it: the same tool, models, options, seed and turns before it, and
+        the options `more` besides. Nothing of it is kept; its files go to `folder`.
+
+        Raises: BadInput (a file of the turn is gone), EngineError, KnowledgeError, HistoryError.
+        """
+        told = record.receipt
+        models = {name: model for name, model in (told.get("models") or {}).items() if model}
+        options = {**(told.get("settings") or told.get("options") or {}), "seed": told.get("seed"), **more}
+        paths = {Path(a["path"]): str(a["name"]) for a in record.attachments}
+        if gone := [name for path, name in paths.items() if not path.is_file()]:
+            raise BadInput(f"{gone[0]}, which this turn was about, is no longer there.", "It cannot be run again.")
+        turn = Turn(record.request, tuple(paths), record.thread, user, record.tool, models, options, names=paths)
+        reply = self._begun(turn)
+        reply.folder = folder
+        attachments = await asyncio.to_thread(self._perceive, turn)
+        before = [await self.history.turn(one) for one in told.get("history") or ()]
+        decided = told.get("decision") or {}
+        reply.decision = Decision(**decided) if decided else None
+        tool: ToolName = record.tool or "write_text"  # type: ignore[assignment]
+        run = self._tools[tool]
+        if decided.get("why") == MODELS_CHOICE:
+            run = partial(call_tools, tools=self._available())  # type: ignore[assignment]
+        async for output in self._act(run, tool, turn, attachments, [t for t in before if t], reply):
+            if not isinstance(output, ToolChosen):
+                reply.take(output, tool)
+        reply.usage = reply.total()
+        return reply
 
     async def _answer(self, turn: Turn, reply: _Reply) -> AsyncIterator[Event]:
         attachments = await asyncio.to_thread(self._perceive, turn)
@@ -182,7 +222,9 @@ class Assistant:
         reply.names |= {Path(a["path"]).name: a["name"] for a in known}
         await self.history.begin(turn.thread, turn.user, turn.text, [_plain(a) for a in attachments], reply.receipt)
         reply.begun = True
-        reply.decision = await self._decide(turn, [a.kind for a in attachments], past)
+        reply.past = [t.id for t in past]
+        with billed_to(reply.bill):
+            reply.decision = await self._decide(turn, [a.kind for a in attachments], past)
         if turn.replaces:
             await self.history.replace_from(turn.replaces, thread=turn.thread, but=reply.receipt)
         tool: ToolName = reply.decision.tool or "write_text"  # type: ignore[assignment]
@@ -231,7 +273,7 @@ class Assistant:
 
     async def route(self, turn: Turn, kinds: Sequence[str] | None = None, past: Sequence[PastTurn] = ()) -> Decision:
         """Only the decision. `kinds` stand for attachments that are not at hand, `past` for a thread that is not stored."""
-        turn = _with_command(turn)
+        turn = with_command(turn)
         if kinds is None:
             kinds = [a.kind for a in await asyncio.to_thread(self._perceive, turn)]
         stored = await self.history.turns(turn.thread) if turn.thread else []
@@ -283,7 +325,7 @@ class Assistant:
         async def work() -> None:
             try:
                 context = await self._context(tool, turn, attachments, past, stop, outputs)
-                context = replace(context, keep=reply.artifacts.append)
+                context = replace(context, keep=reply.artifacts.append, artifacts=reply.folder or context.artifacts)
                 async with contextlib.aclosing(run(context)) as stream:  # type: ignore[type-var]
                     async for output in stream:
                         outputs.put_nowait(output)
@@ -292,7 +334,8 @@ class Assistant:
                 outputs.put_nowait(error)
 
         with self.engines.listening(on_load):
-            task = asyncio.create_task(work())
+            with billed_to(reply.bill):
+                task = asyncio.create_task(work())
             try:
                 while (output := await outputs.get()) is not None:
                     if isinstance(output, BaseException):
@@ -321,7 +364,7 @@ class Assistant:
             options["max_tokens"] = min(options["max_tokens"], text.context_tokens // 2)
             size = await text.count_tokens([Message("user", turn.text)])
             budget = text.context_tokens - options["max_tokens"] - size - 100
-            memory = await recall(past, text.count_tokens, max(budget, 0))
+            memory = await recall(past, text.count_tokens, max(budget, 0), sees=self.engines.sees(models))
             history = memory.messages
             if memory.dropped:
                 outputs.put_nowait(said.Notice(FORGOTTEN.format(n=memory.dropped)))
@@ -342,6 +385,8 @@ class Assistant:
             knowledge=self.knowledge,
             options=options,
             pictures=[p for t in past for p in _pictures(t)],
+            sees=self.engines.sees(models),
+            seeing=() if self.engines.sees(models) else self.engines.seeing(),
             tell_apart=self.engines.tell_apart,
         )
 
@@ -355,16 +400,10 @@ class Assistant:
         return ""
 
     async def _save(self, turn: Turn, reply: _Reply, state: Any) -> None:
-        decision = reply.decision
-        receipt = {
-            "decision": vars(decision) if decision else None,
-            "models": self.engines.model_ids(turn.models),
-            "options": dict(turn.options),
-            "usage": vars(reply.total()),
-            "artifacts": [{"kind": a.kind, "path": str(a.path), "meta": dict(a.meta)} for a in reply.artifacts],
-            "citations": [{"n": c.n, "source": c.source, "page": c.page, "quote": c.quote} for c in reply.citations],
-        }
-        tool = decision.tool if decision else None
+        whole = state != "running"
+        weights = await weights_of(reply.bill, self.settings.home) if whole else None
+        receipt = receipt_of(reply, reply.total(), whole=whole, weights=weights)
+        tool = reply.decision.tool if reply.decision else None
         await self.history.save(reply.receipt, state=state, tool=tool, answer=reply.text, receipt=receipt)
 
     async def learn(self, text: str, tool: str) -> None:
@@ -372,21 +411,22 @@ class Assistant:
         await self.router.learn(text, tool)
 
     async def transcribe_speech(
-        self, path: Path, language: str | None = None, models: Mapping[str, str] | None = None
+        self, path: Path, language: str | None = None, models: Mapping[str, str] | None = None, user: str = "local"
     ) -> tuple[str, str | None]:
-        """(text, language) of a spoken message; the text is empty when there is no speech. `models` as in a turn.
+        """(text, language) of a spoken message; the text is empty when there is no speech. `models` and `user` as in a turn.
 
         Raises: EngineError.
         """
         words: list[str] = []
         stop = threading.Event()
         request = SpeechRequest(path, language, vocabulary=self.settings.speech.vocabulary)
-        async with contextlib.aclosing(self.engines.speech(models).transcribe(request, stop)) as heard:  # type: ignore[type-var]
-            async for item in heard:
-                if isinstance(item, SpeechInfo):
-                    language = item.language or language
-                else:
-                    words.append(item.text.strip())
+        with billed_to(Bill(user)):
+            async with contextlib.aclosing(self.engines.speech(models).transcribe(request, stop)) as heard:  # type: ignore[type-var]
+                async for item in heard:
+                    if isinstance(item, SpeechInfo):
+                        language = item.language or language
+                    else:
+                        words.append(item.text.strip())
         return " ".join(words), language
 
     def knowledge(self) -> KnowledgeBase:
@@ -405,7 +445,7 @@ class Assistant:
 FORGOTTEN = "The first {n} turns of this conversation no longer fit the model's memory and were left out."
 
 
-def _with_command(turn: Turn) -> Turn:
+def with_command(turn: Turn) -> Turn:
     """`/image a cat` forces its tool; the command itself is no part of the request."""
     command, *rest = turn.text.split(maxsplit=1) or [""]
     if turn.tool is None and command in COMMANDS:
@@ -437,17 +477,7 @@ def _pictures(turn: TurnRecord) -> list[Artifact]:
     return [Artifact("image", Path(a["path"]), "image/png", a["meta"]) for a in made if a["kind"] == "image"]
 
 
-def _added(a: Usage, b: Usage) -> Usage:
-    def plus(x: float | None, y: float | None) -> Any:
-        return y if x is None else x if y is None else x + y
-
-    return replace(
-        a,
-        prompt_tokens=plus(a.prompt_tokens, b.prompt_tokens),
-        completion_tokens=plus(a.completion_tokens, b.completion_tokens),
-        cost=plus(a.cost, b.cost),
-    )
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+def _seed(options: Mapping[str, Any]) -> int:
+    """The one that is asked for, or any: the receipt tells it, so that the turn can be run again with it."""
+    asked = options.get("seed")
+    return asked if isinstance(asked, int) else secrets.randbelow(2**31)

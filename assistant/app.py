@@ -28,7 +28,7 @@ from chainlit.socket import connect as connect_to_chainlit
 from chainlit.socket import process_message
 from chainlit.types import CommandDict, Starter, ThreadDict
 
-from assistant import app_voice
+from assistant import app_costs, app_voice
 from assistant.agent import LONGEST_MESSAGE, Turn
 from assistant.app_brush import brush_actions, masked_turn, picture_of
 from assistant.app_choices import LANGUAGES, chosen_speakers, settings_form
@@ -36,7 +36,7 @@ from assistant.app_cited import as_still_readable
 from assistant.app_config import MAX_FILES, texts
 from assistant.app_markdown import escape_colons
 from assistant.app_passages import beside
-from assistant.app_pictures import exactly, pictures_made, seed_actions
+from assistant.app_pictures import pictures_made, seed_actions
 from assistant.app_session import answer, hide_actions, message_of, readable, run_below, say_for_user, start, stop_turns
 from assistant.app_speaking import end_conversation, tell
 from assistant.app_state import LOCAL_USER, page
@@ -53,6 +53,7 @@ from assistant.app_turn import (
 )
 from assistant.events import Decision
 from assistant.history import TurnRecord
+from assistant.replay import exactly
 from assistant.shelf_names import free_name
 from knowledge.kept_files import link
 from knowledge.knowledge_base import KnowledgeError
@@ -180,7 +181,8 @@ async def _offer_tools() -> None:
 @cl.on_settings_update
 @readable
 async def settings_changed(settings: Mapping[str, Any]) -> None:
-    """Chainlit keeps them with the session; the next turn reads them."""
+    """Chainlit keeps them with the session; the next turn reads them. What a message would cost may be another now."""
+    await context.emitter.send_window_message({"type": "cost_line", "again": True})
 
 
 # Asking
@@ -354,6 +356,15 @@ async def again(action: cl.Action) -> None:
         start(_answer_again(record, action.payload, record.tool if decided else None))
 
 
+@cl.action_callback("see_with")
+@readable
+async def see_with(action: cl.Action) -> None:
+    """The same question once more, to a model that looks at pictures."""
+    record, model = await _own_turn(action.payload["turn"]), action.payload["model"]
+    if record is not None and model in page().assistant.engines.seeing():
+        start(_answer_again(record, action.payload, "write_text", models={"chat": model}))
+
+
 @cl.action_callback("hear_again")
 @readable
 async def hear_again(action: cl.Action) -> None:
@@ -437,7 +448,11 @@ async def as_document(action: cl.Action) -> None:
 
 @readable
 async def _answer_again(
-    record: TurnRecord, place: Mapping[str, str], tool: str | None, options: Mapping[str, Any] | None = None
+    record: TurnRecord,
+    place: Mapping[str, str],
+    tool: str | None,
+    options: Mapping[str, Any] | None = None,
+    models: Mapping[str, str] | None = None,
 ) -> None:
     question = message_of(place["question"])
     if question is None:
@@ -445,7 +460,15 @@ async def _answer_again(
     else:
         await _clear_after(question.id)
     names = {Path(a["path"]): str(a["name"]) for a in record.attachments}
-    turn = Turn(record.request, tuple(names), tool=tool, replaces=record.id, names=names, options=options or {})
+    turn = Turn(
+        record.request,
+        tuple(names),
+        tool=tool,
+        replaces=record.id,
+        names=names,
+        options=options or {},
+        models=models or {},
+    )
     await run_below(turn, question)
 
 
@@ -485,6 +508,8 @@ async def from_browser(request: Any) -> None:
             await _paint(request)
         case {"type": "voice"}:
             await app_voice.told(request)
+        case {"type": "cost", "n": int()}:
+            await app_costs.told(request)
 
 
 async def _open_passage(request: Mapping[str, Any]) -> None:

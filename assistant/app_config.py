@@ -88,10 +88,28 @@ icon_url = "/public/history.svg"
 url = "/history"
 target = "_self"
 [[UI.header_links]]
+name = "Compare"
+display_name = ""
+icon_url = "/public/compare.svg"
+url = "/compare"
+target = "_self"
+[[UI.header_links]]
 name = "Knowledge"
 display_name = ""
 icon_url = "/public/knowledge.svg"
 url = "/knowledge"
+target = "_self"
+[[UI.header_links]]
+name = "Evaluations"
+display_name = ""
+icon_url = "/public/evaluations.svg"
+url = "/evaluations"
+target = "_self"
+[[UI.header_links]]
+name = "Models"
+display_name = ""
+icon_url = "/public/models.svg"
+url = "/models"
 target = "_self"
 
 [meta]
@@ -136,10 +154,29 @@ def knowledge_texts(language: str) -> Mapping[str, str]:
     return dict(_translation(_known(language))["knowledge"])
 
 
+SHARED = ("gone", "signed_out", "signed_out_remedy", "locale", "kb", "mb", "gb", "today", "yesterday", "to_chat")
+"""Words of the knowledge page that its scripts say on others, too."""
+
+
+@cache
+def models_texts(language: str) -> Mapping[str, str]:
+    """The words of the page of models, of its server and its script."""
+    shared = knowledge_texts(language)
+    return {**{name: shared[name] for name in SHARED}, **_translation(_known(language))["models"]}
+
+
 @cache
 def browser_texts(language: str) -> Mapping[str, str]:
     """The words that the browser itself adds to the page."""
     return dict(_translation(_known(language))["browser"])
+
+
+@cache
+def compare_texts(language: str) -> Mapping[str, str]:
+    """The words of the page that compares, of its server and its script."""
+    shared = ("gone", "signed_out", "signed_out_remedy", "locale", "kb", "mb", "gb", "to_chat")
+    knowledge = knowledge_texts(language)
+    return {**{name: knowledge[name] for name in shared}, **_translation(_known(language))["compare"]}
 
 
 def _known(language: str) -> str:

@@ -6,15 +6,20 @@ import functools
 import re
 from collections.abc import Sequence
 
+from assistant.app_errors_compare import COMPARE
+from assistant.app_errors_costs import COSTS
 from assistant.app_errors_documents import READING
 from assistant.app_errors_knowledge import KNOWLEDGE
+from assistant.app_errors_models import MODELS
 from assistant.app_errors_pictures import PICTURES
 from assistant.app_errors_skipped import SKIPPED
 from assistant.app_errors_speech import SPEECH
 from assistant.app_errors_web import WEB
 
 FRENCH: tuple[tuple[str, str], ...] = (
+    *COMPARE,
     *PICTURES,
+    *COSTS,
     (r"No picture model is chosen yet\.", "Aucun modèle d'image n'est encore choisi."),
     (
         r"Set ASSISTANT_IMAGE=starter:drawings for icons and simple drawings, diffusers:<folder or hub id of a pipeline>, "
@@ -111,6 +116,7 @@ FRENCH: tuple[tuple[str, str], ...] = (
     *SPEECH,
     *READING,
     *KNOWLEDGE,
+    *MODELS,
 )
 """A pattern of the English line, whole, and its French; what no pattern fits stays English."""
 

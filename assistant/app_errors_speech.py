@@ -115,6 +115,12 @@ SPEECH: tuple[tuple[str, str], ...] = (
     # What goes on meanwhile
     (r"Loading (.+)", r"Chargement de \1"),
     (r"Preparing (.+)", r"Préparation de \1"),
+    (
+        r"Fetching (\S+): ([\d.]+) (.)B, ([\d.]+) (.)B of them still to come",
+        r"Téléchargement de \1 : \2 \3o, dont \4 \5o encore à venir",
+    ),
+    (r"Fetching (\S+): about ([\d.]+) (.)B", r"Téléchargement de \1 : environ \2 \3o"),
+    (r"Fetching (\S+): ([\d.]+) (.)B", r"Téléchargement de \1 : \2 \3o"),
     (r"Fetching (.+)", r"Téléchargement de \1"),
     (r"Reading", "Lecture"),
 )

@@ -16,7 +16,7 @@ from assistant.settings import Settings
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COOKIE = "access_token"
 LARGEST_BODY = 2_000_000
-UPLOADS = ("/project/file", "/knowledge/api/files")
+UPLOADS = ("/project/file", "/knowledge/api/files", "/compare/api/recordings")
 ASSETS = "/assets/"
 """Chainlit names these files by their content."""
 UPLOAD_OVERHEAD = 100_000
@@ -44,9 +44,9 @@ HEADERS = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
 OPEN = re.compile(
-    r"/(|login|login/callback|thread/[\w-]+|element/[\w-]+|env|health|history|export|knowledge|logout|user|feedback|favicon|logo"
-    r"|(public|assets|avatars|files|passages|transcripts|knowledge/api)/.+|ws/socket\.io/?|auth/(config|header)|set-session-cookie"
-    r"|project/(translations|settings|threads|thread(/(?!share\b)[\w/-]+)?|action|file(/[\w-]+)?))"
+    r"/(|login|login/callback|thread/[\w-]+|element/[\w-]+|env|health|history|export|knowledge|models|evaluations|logout|user|feedback|favicon|logo"
+    r"|(public|assets|avatars|files|passages|transcripts|receipts|evaluations|knowledge/api|models/api)/.+|ws/socket\.io/?|auth/(config|header)|set-session-cookie"
+    r"|project/(translations|settings|threads|thread(/(?!share\b)[\w/-]+)?|action|file(/[\w-]+)?)|compare(/api/.+)?)"
 )
 """All that there is. Chainlit's other routes (API description, MCP, OAuth, sharing, embedding) stay shut."""
 

@@ -71,7 +71,7 @@ async def upload(
     collection = shelf.own if whom == "own" else SHARED
     path = page().settings.home / INCOMING / uuid.uuid4().hex
     try:
-        await _receive(request, path)
+        await receive(request, path)
         return {"jobs": await _enqueue(shelf, path, collection, wanted, language_of(request))}
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -94,7 +94,7 @@ async def _enqueue(shelf: Shelf, path: Path, collection: str, wanted: str, langu
     return [plain(job, True, language) for job in jobs]
 
 
-async def _receive(request: Request, path: Path) -> None:
+async def receive(request: Request, path: Path) -> None:
     """Raises: OSError, ClientDisconnect."""
     path.parent.mkdir(parents=True, exist_ok=True)
     held = bytearray()

@@ -13,7 +13,6 @@ from assistant.app_transcript import attach
 from tools.context import Artifact
 from tools.picture_wishes import MOST_PICTURES
 
-EXACT = ("prompt", "negative_prompt", "seed", "steps", "guidance_scale", "strength", "image", "mask")
 SIZES = ("512x512", "768x512", "512x768", "1024x1024", "1536x1024", "1024x1536")
 LONGEST_NEGATIVE = 500
 
@@ -88,12 +87,6 @@ def seed_actions(
 def pictures_made(receipt: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The pictures among a receipt's artifacts, as it keeps them."""
     return [artifact for artifact in receipt.get("artifacts", ()) if artifact["kind"] == "image"]
-
-
-def exactly(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a turn that makes this picture again."""
-    options = {name: meta[name] for name in EXACT if meta.get(name) is not None}
-    return {**options, "size": f"{meta['width']}x{meta['height']}", "count": 1}
 
 
 def picture_choices(given: Mapping[str, Any]) -> dict[str, Any]:

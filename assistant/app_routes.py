@@ -34,6 +34,7 @@ from assistant.app_guard import policy
 from assistant.app_state import page
 from assistant.engines import leaves_machine
 from assistant.history import TurnRecord
+from assistant.receipts import without_material
 from tools.engines.errors import BadInput
 from tools.sniff import sniff
 
@@ -44,6 +45,7 @@ SHOWN = re.compile(
 SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private, max-age=3600"}
 FILES_A_SESSION = 100
 OURS = (
+    '<script nonce="{nonce}" src="/public/costs.js" defer></script>'
     '<script nonce="{nonce}" src="/public/voice.js" defer></script>'
     '<script nonce="{nonce}" src="/public/hands_free.js" defer></script>'
     '<script nonce="{nonce}" src="/public/brush.js" defer></script>'
@@ -224,6 +226,8 @@ async def export(
 ) -> Response:
     """Everything that was said, as Markdown or JSON."""
     threads = await page().assistant.history.export(user.identifier, thread)
+    for turn in (turn for told in threads for turn in told["turns"]):
+        turn["receipt"] = without_material(turn["tool"], turn["receipt"])
     if format == "json":
         text, mime_type = json.dumps(threads, ensure_ascii=False, indent=1), "application/json"
     else:

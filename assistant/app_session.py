@@ -72,7 +72,7 @@ async def answer(turn: Turn, message: cl.Message) -> None:
         turn,
         thread=session.thread_id,
         user=session.user.identifier,
-        models=models,
+        models={**models, **turn.models},
         options={**options, **turn.options},
         id=new_id(),
     )

@@ -22,6 +22,7 @@ from chainlit.context import context
 from assistant.app_errors import in_language
 from assistant.app_state import page
 from assistant.app_voices import voice_for
+from assistant.calls import Bill, billed_to
 from assistant.echo import Loudspeaker, is_echo, lookback
 from assistant.speakable import Sentences
 from tools.engines.base import Sound, VoiceSynthesizer
@@ -173,7 +174,8 @@ async def begin_speech() -> Speech | None:
         talk.speech.drop()
     talk.answers += 1
     language = cl.user_session.get("spoken_language") or context.session.language[:2]
-    talk.speech = Speech(talk.answers, language, _voice, tell)
+    with billed_to(Bill(context.session.user.identifier)):
+        talk.speech = Speech(talk.answers, language, _voice, tell)
     if talk.muted:
         talk.speech.hush()
     await tell(speech=talk.answers, state="thinking")

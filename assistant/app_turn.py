@@ -22,6 +22,7 @@ from assistant.app_config import texts
 from assistant.app_errors import in_language
 from assistant.app_markdown import MarkdownStream, escape_colons
 from assistant.app_pictures import attach_pictures, cards, hide_preview, seed_actions, show_preview
+from assistant.app_receipts import cost_line
 from assistant.app_speaking import Speech, begin_speech
 from assistant.app_state import page
 from assistant.app_transcript import (
@@ -44,13 +45,15 @@ from assistant.events import (
     Routed,
     TextDelta,
     ToolProgress,
+    TurnDone,
     TurnFailed,
 )
 from assistant.history import HistoryError
 from assistant.tool_calling import MODELS_CHOICE
 from knowledge.knowledge_base import KnowledgeError
 from tools.context import TOOL_NAMES, Artifact, Citation
-from tools.engines.errors import EngineError
+from tools.engines.errors import BadInput, EngineError
+from tools.sniff import sniff
 from tools.speech_wishes import asks_english, asks_more
 from tools.transcript import short_stamp
 
@@ -95,6 +98,7 @@ class Shown:
     """Whether the transcript is too long for the chat; its own page shows the whole."""
     drawn: float = 0.0
     failed: bool = False
+    done: TurnDone | None = None
     markdown: MarkdownStream = field(default_factory=MarkdownStream)
 
 
@@ -133,6 +137,8 @@ async def _show_event(shown: Shown, event: Event) -> None:
             shown.citations.append(citation)
         case Notice(text):
             shown.notices.append(escape_colons(_told(text)))
+        case TurnDone():
+            shown.done = event
         case TurnFailed(_, message, remedy):
             shown.failed = True
             failure = _told(f"{message} {remedy}".strip())
@@ -380,7 +386,8 @@ async def _finish(shown: Shown) -> None:
     body = await _with_transcripts(shown, message, body)
     await attach_pictures(message, shown.pictures)
     body = "\n\n".join(part for part in (body, cards(shown.pictures, words())) if part)
-    message.content = "\n\n".join([body, *(f"> {n}" for n in shown.notices)]).strip() or "…"
+    cost = [cost_line(shown.done, words())] if shown.done and body else []
+    message.content = "\n\n".join([body, *(f"> {n}" for n in shown.notices), *cost]).strip() or "…"
     message.is_error = shown.failed
     message.metadata = {"turn": shown.turn.id, "question": shown.question, "step": shown.step.id if shown.step else ""}
     await message.send()
@@ -442,7 +449,8 @@ async def actions_for(shown: Shown, message: str) -> list[cl.Action]:
     kept = await keep_actions(shown.turn.thread)
     made = [{"meta": picture.meta} for picture in shown.pictures]
     seeds, brushes = seed_actions(made, payload, words()), brush_actions(made, payload, words())
-    return [again_action(payload), *seeds, *brushes, *next_actions(heard, payload, words()), *tools, *kept]
+    own = [again_action(payload), *see_actions(shown, payload), *seeds, *brushes]
+    return [*own, *next_actions(heard, payload, words()), *tools, *kept]
 
 
 async def _stored(turn: str) -> bool:
@@ -475,6 +483,31 @@ def tool_actions(decision: Decision | None, payload: Mapping[str, str], with_fil
 
 def again_action(payload: Mapping[str, str]) -> cl.Action:
     return cl.Action(name="again", id="again", icon="refresh-cw", label=words()["again"], payload=dict(payload))
+
+
+def see_actions(shown: Shown, payload: Mapping[str, str]) -> list[cl.Action]:
+    """Where pictures came with the question and the model does not see: a button for one that does."""
+    engines, turn = page().assistant.engines, shown.turn
+    asked = shown.decision is not None and (shown.decision.tool or "write_text") == "write_text"
+    if not asked or not any(_is_picture(path) for path in turn.attachments) or engines.sees(turn.models):
+        return []
+    return [
+        cl.Action(
+            name="see_with",
+            id="see-with",
+            icon="eye",
+            label=words()["see_with"].format(model=model),
+            payload={**payload, "model": model},
+        )
+        for model in engines.seeing()[:1]
+    ]
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        return sniff(path).kind == "image"
+    except BadInput:
+        return False
 
 
 async def keep_actions(thread: str) -> list[cl.Action]:

@@ -253,7 +253,9 @@ async def _decode(sound: np.ndarray) -> Words:
     language = options.get("language") or settings.speech.language or cl.user_session.get("spoken_language")
     with tempfile.TemporaryDirectory() as folder:
         path = await asyncio.to_thread(save_sound, Path(folder) / "speech.wav", sound)
-        text, language = await page().assistant.transcribe_speech(path, language, models)
+        text, language = await page().assistant.transcribe_speech(
+            path, language, models, context.session.user.identifier
+        )
         return Words(text.strip(), language)
 
 

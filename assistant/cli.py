@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from assistant.cli_groups import Json, finish, models_app, settings_and_log, users_app
+from assistant.cli_group_compare import compare_app, leaderboard
+from assistant.cli_group_evaluate import evaluate_app
+from assistant.cli_groups import Json, Owner, finish, models_app, receipts_app, settings_and_log, users_app
 from assistant.cli_output import DONE, FAILED, MISTAKE, CallerError, failure_status, note, print_text, use_utf8
 from assistant.settings import SettingsError, load_settings
 
@@ -32,6 +34,10 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models", invoke_without_command=True)
 app.add_typer(users_app, name="users")
+app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(compare_app, name="compare")
+app.command()(leaderboard)
+app.add_typer(receipts_app, name="receipts", invoke_without_command=True)
 
 
 def main() -> None:
@@ -124,6 +130,9 @@ def ask(
     attach: Attach = None,
     thread: Annotated[str, typer.Option(metavar="ID", help="Go on in this thread; any name starts one.")] = "",
     tool: Annotated[Tool | None, typer.Option(help="Use this tool.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell where it would go and about what it would cost.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Answer one question."""
@@ -134,6 +143,10 @@ def ask(
     from assistant.agent import Turn
 
     turn = Turn(text, [p.absolute() for p in attach or ()], thread=thread, tool=tool)
+    if dry_run:
+        from assistant import cli_receipts
+
+        finish(cli_receipts.dry_run(settings, turn, json))
     finish(cli_turns.ask(settings, turn, json))
 
 
@@ -411,6 +424,32 @@ def tag(
     from assistant import cli_retrieval
 
     finish(cli_retrieval.tag(settings_and_log(), source, tags or (), json))
+
+
+@app.command()
+def replay(
+    receipt: Annotated[str, typer.Argument(metavar="RECEIPT", help="Its id, as `assistant receipts` lists it.")],
+    user: Owner = "local",
+    json: Json = False,
+) -> None:
+    """Run an answer again from its receipt and tell what differs: words of answers and transcripts, pixels of pictures, and models,
+    weights, versions and passages that have changed since. Nothing is kept of it. Exit status 0 where it is the same, 1 where
+    it differs."""
+    from assistant import cli_receipts
+
+    finish(cli_receipts.run_again(settings_and_log(), receipt, user, json))
+
+
+@app.command()
+def spending(
+    since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="From this day on.")] = "",
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only this person's.")] = None,
+    json: Json = False,
+) -> None:
+    """What hosted models cost, by day, person and model, and what the caps leave."""
+    from assistant import cli_receipts
+
+    raise typer.Exit(cli_receipts.spending(settings_and_log(), cli_receipts.day_of(since), user, json))
 
 
 @app.command()

@@ -6,10 +6,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from assistant.meter import Meter, Tariff, tariff_of
+from assistant.metered import KINDS
 from assistant.settings import CAPABILITIES, NamedEndpoint, Settings, SettingsError, with_model
 from tools.engines import starter_picture
 from tools.engines.base import (
@@ -24,7 +27,7 @@ from tools.engines.base import (
     TextGenerator,
     VoiceSynthesizer,
 )
-from tools.engines.catalogue import find_engine, split_id
+from tools.engines.catalogue import PROVIDERS, cards, find_engine, split_id
 from tools.engines.device import DeviceArbiter
 from tools.engines.errors import EngineError, ModelNotFound
 from tools.engines.hosted import OPENAI_URL, is_loopback
@@ -119,6 +122,28 @@ class Engines:
         finally:
             self._listeners.discard(on_load)
 
+    def sees(self, models: Mapping[str, str] | None = None) -> bool:
+        """Whether the chat model looks at pictures: by the setting, else by its card, its own or that of the list."""
+        wanted = self.settings.chat.sees_images
+        model_id = self.model_ids(models)["chat"] or ""
+        if wanted is not None and model_id == self.settings.chat.model:
+            return wanted
+        text = self.text_or_none(models)
+        return bool(text and (text.card.sees_images or any(c.id == model_id and c.sees_images for c in cards())))
+
+    def seeing(self) -> list[str]:
+        """Models that look at pictures and can be chosen: those whose key is here."""
+        able = [c for c in cards() if c.task == "text" and c.sees_images]
+        keys, offline = self.settings.keys, self.settings.offline
+        return [c.id for c in able if c.runs == "local" or (not offline and PROVIDERS[c.id.split(":")[0]].key in keys)]
+
+    def tariff(self, capability: str, models: Mapping[str, str] | None = None) -> Tariff:
+        """Where calls of the model go and what they cost. Raises: ModelNotFound where none is chosen, SettingsError."""
+        model_id = self.model_ids(models)[capability]
+        if not model_id:
+            raise ModelNotFound(*NONE_CHOSEN.get(capability, (f"No {capability} model is chosen.", "")))
+        return _tariff(with_model(self.settings, capability, model_id), capability)
+
     async def close(self) -> None:
         for engine in self._open.values():
             await engine.close()
@@ -153,7 +178,7 @@ def model_of(settings: Settings, capability: str) -> str | None:
 
 
 def open_engine(settings: Settings, capability: str, arbiter: DeviceArbiter, on_load: OnLoad) -> Any:
-    """The engine that `settings` choose for one capability. Cheap: weights load on the first call.
+    """The engine that `settings` choose for one capability, behind its meter. Cheap: weights load on the first call.
 
     Raises: EngineError, SettingsError.
     """
@@ -162,7 +187,14 @@ def open_engine(settings: Settings, capability: str, arbiter: DeviceArbiter, on_
         load, model = find_engine(f"openai-compatible:{split_id(model_id)[1]}", TASKS[capability])
     else:
         load, model = find_engine(model_id, TASKS[capability])
-    return load(model, engine_options(settings, capability, arbiter, on_load))
+    engine = load(model, engine_options(settings, capability, arbiter, on_load))
+    return KINDS[TASKS[capability]](engine, Meter(settings, engine.card, partial(_tariff, settings, capability)))
+
+
+def _tariff(settings: Settings, capability: str) -> Tariff:
+    table = getattr(settings, capability)
+    endpoint = endpoint_of(settings, split_id(table.model)[0], table.base_url)
+    return tariff_of(table.model, endpoint, settings.home)
 
 
 def engine_options(settings: Settings, capability: str, arbiter: DeviceArbiter, on_load: OnLoad) -> EngineOptions:

@@ -77,6 +77,8 @@ class TurnDone:
     citations: Sequence[Citation]
     usage: Usage
     receipt: str
+    hosts: Sequence[str] = ()
+    """Where something of the turn was sent; none where all stayed on this machine."""
 
 
 @dataclass(frozen=True)

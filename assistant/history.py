@@ -85,14 +85,8 @@ class History:
             return self._engine or await self._connect()
 
     async def _connect(self) -> AsyncEngine:
-        engine = create_async_engine(self._url)
-        sa.event.listen(engine.sync_engine, "handle_error", _explain)
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-        async with engine.begin() as connection:
-            await connection.run_sync(_metadata.create_all)
-        self._engine = engine
-        return engine
+        self._engine = await open_database(self._url, _metadata)
+        return self._engine
 
     async def mark_interrupted(self) -> int:
         """Turns that a killed process left running become interrupted. Called once, when the page starts."""
@@ -199,6 +193,17 @@ class History:
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
+
+
+async def open_database(url: str, tables: sa.MetaData) -> AsyncEngine:
+    """The database at `url` with these tables made. From then on it raises HistoryError where it cannot be reached or written."""
+    engine = create_async_engine(url)
+    sa.event.listen(engine.sync_engine, "handle_error", _explain)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+    async with engine.begin() as connection:
+        await connection.run_sync(tables.create_all)
+    return engine
 
 
 def sqlite_url(home: Path) -> str:

@@ -42,6 +42,7 @@ class Chat:
         None, "prompt and answer together; unset is 4096 here, the model's own when hosted"
     )
     max_tokens: int = _help(1024, "longest answer, in tokens")
+    sees_images: bool | None = _help(None, "true for a model that looks at pictures; unset goes by its card")
     temperature: float = _help(0.3, "0 repeats itself exactly, 1 varies freely")
     timeout_s: float = _help(60.0, "how long a hosted server may stay silent")
 
@@ -109,6 +110,17 @@ class Voice:
 
 
 @dataclass(frozen=True)
+class Spending:
+    day: float | None = _help(None, "the most that hosted models may cost a day, all people together; unset is no cap")
+    user_day: float | None = _help(None, "the most that they may cost one person a day")
+    currency: str = _help("USD", "what the caps are in")
+
+    @property
+    def capped(self) -> bool:
+        return self.day is not None or self.user_day is not None
+
+
+@dataclass(frozen=True)
 class NamedEndpoint:
     """`[endpoints.work]`: then `chat = "work:model"`."""
 
@@ -125,12 +137,14 @@ class Settings:
     embedding: Embedding = field(default_factory=Embedding)
     reranker: Reranker = field(default_factory=Reranker)
     voice: Voice = field(default_factory=Voice)
+    spending: Spending = field(default_factory=Spending)
     home: Path = _help(Path("~/.assistant"), "the one folder that holds all state")
     database: str | None = _help(None, "history elsewhere: postgresql+asyncpg://… ; unset is SQLite in home")
     offline: bool = _help(False, "true refuses every hosted provider and every download")
     host: str = _help("127.0.0.1", "address of the page; beyond loopback needs login")
     port: int = _help(8000, "port of the page")
     login: bool = _help(False, "true asks everybody for name and password")
+    admins: tuple[str, ...] = _help((), "accounts that may choose models in the page where login is on")
     cert: Path | None = _help(None, "certificate file for HTTPS")
     key: Path | None = _help(None, "key file for HTTPS")
     max_upload_mb: int = _help(500, "largest file that may be dropped, in megabytes")
@@ -146,11 +160,16 @@ class Settings:
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment's proxies by scheme, and under "no" the hosts that are reached without."""
     warnings: tuple[str, ...] = ()
+    file: Path = field(default=Path(FILE), compare=False)
+    """Where these settings were read from, or would be."""
+    from_environment: tuple[str, ...] = field(default=(), compare=False)
+    """The ASSISTANT_ variables that were set, in `.env` or beyond; they win over the file."""
 
 
 CAPABILITIES = ("chat", "speech", "image", "embedding", "reranker", "voice")
+_TABLES = (*CAPABILITIES, "spending")
 _TASKS: dict[str, Any] = {"chat": "text", "reranker": "reranking"}
-_INTERNAL = {"endpoints", "keys", "proxies", "warnings"}
+_INTERNAL = {"endpoints", "keys", "proxies", "warnings", "file", "from_environment"}
 S = TypeVar("S")
 
 
@@ -171,7 +190,15 @@ def load_settings(folder: Path | None = None, environ: Mapping[str, str] | None 
     if settings.chroma_url:
         _check_chroma(settings.chroma_url)
     home = settings.home.expanduser().absolute()
-    return replace(settings, home=home, keys=_keys(settings, variables), proxies=_proxies(variables))
+    file = (folder / FILE).absolute()
+    return replace(settings, home=home, keys=_keys(settings, variables), proxies=_proxies(variables), file=file)
+
+
+def read_file(path: Path) -> Settings:
+    """What one file says, without the environment. Raises: SettingsError."""
+    settings = _from_toml(Settings(), path)
+    _check_models(settings)
+    return settings
 
 
 def with_variables(text: str, folder: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
@@ -204,7 +231,7 @@ def settings_rows() -> list[tuple[str, str, str, str]]:
     """(name in assistant.toml, environment variable, default, help) of every setting, for the README and the help."""
     rows = []
     for top in fields(Settings):
-        if top.name in CAPABILITIES:
+        if top.name in _TABLES:
             table = type(getattr(Settings(), top.name))
             rows += [_row(f, top.name) for f in fields(table)]
         elif top.name not in _INTERNAL:
@@ -256,6 +283,10 @@ def _fill(target: S, data: Mapping[str, Any], where: str) -> S:
         if key in CAPABILITIES and not where:
             table = value if isinstance(value, dict) else {"model": value}
             changes[key] = _fill(getattr(target, key), table, f"{key}.")
+        elif key in _TABLES and not where:
+            if not isinstance(value, dict):
+                raise SettingsError(f"{key} in {FILE} is a table: write [{key}] and its settings below it.")
+            changes[key] = _fill(getattr(target, key), value, f"{key}.")
         else:
             changes[key] = _convert(value, hints[key], f"{where}{key}")
     return _changed(target, changes)
@@ -264,6 +295,7 @@ def _fill(target: S, data: Mapping[str, Any], where: str) -> S:
 def _from_environment(settings: Settings, variables: Mapping[str, str]) -> Settings:
     names = {env: name for name, env, _, _ in settings_rows()}
     warnings = []
+    heeded = []
     for env, value in sorted(variables.items()):
         if not env.startswith(PREFIX) or env.startswith(f"{PREFIX}TEST_"):
             continue
@@ -277,10 +309,11 @@ def _from_environment(settings: Settings, variables: Mapping[str, str]) -> Setti
         hint = get_type_hints(type(target))[key]
         if not value.strip() and not _optional(hint):
             continue
+        heeded.append(env)
         converted = _convert(value, hint, env)
         changed = _changed(target, {key: converted})
         settings = _changed(settings, {table: changed}) if table else changed
-    return replace(settings, warnings=tuple(warnings))
+    return replace(settings, warnings=tuple(warnings), from_environment=tuple(heeded))
 
 
 def _check_models(settings: Settings) -> None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from knowledge.knowledge_base import KnowledgeError
-from tools.context import Citation, Cost, TextDelta, Tool, ToolContext, ToolName, ToolOutput
+from tools.context import MOST_SEEN, Citation, Cost, TextDelta, Tool, ToolContext, ToolName, ToolOutput
 from tools.engines.base import Usage
 from tools.engines.errors import EngineError
+from tools.engines.openai import as_sent, content_parts
 from tools.plain_text import InertStream
 from tools.prompts import SYSTEM
 
@@ -68,7 +69,8 @@ async def _converse(context: ToolContext, tools: Mapping[ToolName, Tool], said: 
         _as_langchain(name, tool, context, said, cited, read) for name, tool in tools.items() if name != "write_text"
     ]
     agent = create_agent(context.text().agent_model(), callable_tools, system_prompt=SYSTEM)
-    messages = [*({"role": m.role, "content": m.content} for m in context.history), _question(context)]
+    history = await asyncio.to_thread(as_sent, context.history)
+    messages = [*history, await asyncio.to_thread(_question, context)]
     chosen = False
     shown = InertStream()
     stream = agent.astream({"messages": messages}, {"recursion_limit": LONGEST_RUN}, stream_mode="messages")
@@ -88,9 +90,11 @@ async def _converse(context: ToolContext, tools: Mapping[ToolName, Tool], said: 
         said.put_nowait(TextDelta(rest))
 
 
-def _question(context: ToolContext) -> dict[str, str]:
+def _question(context: ToolContext) -> dict[str, Any]:
+    """With the pictures that came along, where the model sees. Raises: BadInput (a picture that cannot be read)."""
     files = "".join(f"\n(attached {a.kind}: {a.name})" for a in context.attachments)
-    return {"role": "user", "content": context.request + files}
+    pictures = [a.path for a in context.attachments if a.kind == "image"] if context.sees else []
+    return {"role": "user", "content": content_parts(context.request + files, pictures[:MOST_SEEN])}
 
 
 def _as_langchain(

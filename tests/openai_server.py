@@ -14,7 +14,7 @@ import struct
 import threading
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -70,9 +70,18 @@ class Received:
 class OpenAIServer:
     """`with OpenAIServer() as server:` serves on a free port of 127.0.0.1 until the block ends."""
 
-    def __init__(self, *, key: str | None = None, models: Sequence[str] = (), unknown: Sequence[str] = ()) -> None:
-        """`key`: asked for; `models`: the only ones there; `unknown`: parameters refused with status 400, every time."""
+    def __init__(
+        self,
+        *,
+        key: str | None = None,
+        models: Sequence[str] = (),
+        unknown: Sequence[str] = (),
+        rule: Callable[[Received], Reply] | None = None,
+    ) -> None:
+        """`key`: asked for; `models`: the only ones there; `unknown`: parameters refused with status 400, every time; `rule`: what is
+        answered where no reply is queued."""
         self.key, self.models, self.unknown = key, models, unknown
+        self._rule = rule or (lambda _received: Reply())
         self.received: list[Received] = []
         self.closing = threading.Event()
         self.sound = bytes(range(256)) * 94
@@ -86,8 +95,8 @@ class OpenAIServer:
     def queue(self, *replies: Reply) -> None:
         self._replies.extend(replies)
 
-    def next_reply(self) -> Reply:
-        return self._replies.popleft() if self._replies else Reply()
+    def next_reply(self, received: Received) -> Reply:
+        return self._replies.popleft() if self._replies else self._rule(received)
 
     @property
     def last(self) -> Received:
@@ -143,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         received = self._record(self.rfile.read(int(self.headers.get("content-length", 0))))
-        reply = self.owner.next_reply() if not self._turned_away(received) else None
+        reply = self.owner.next_reply(received) if not self._turned_away(received) else None
         if reply is None:
             return
         self.owner.closing.wait(reply.delay_s)

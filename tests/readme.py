@@ -12,6 +12,7 @@ from tools.engines.catalogue import cards
 README = Path(__file__).parents[1] / "README.md"
 ROOMS = (
     "assistant",
+    "assistant/evaluation",
     "tools",
     "tools/engines",
     "tools/engines/starter_picture",

@@ -83,6 +83,8 @@ class Cost:
     usage: Usage
 
 
+MOST_SEEN = 8
+"""Pictures that a model is shown with one message."""
 CUT = "The answer reached its length limit. Say “continue” for the rest."
 
 
@@ -112,6 +114,10 @@ class ToolContext:
     """Takes what is worth keeping where nothing can be yielded any more: the turn is being stopped, or fails."""
     pictures: Sequence[Artifact] = ()
     """The pictures of earlier turns of this thread, newest last."""
+    sees: bool = False
+    """Whether the text engine looks at pictures."""
+    seeing: Sequence[str] = ()
+    """Models that could be chosen and do, where it does not."""
     tell_apart: TellApart = lambda _recording, segments, *_: list(segments)
     """Whose voice is heard in each segment."""
 

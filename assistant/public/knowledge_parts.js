@@ -1,4 +1,4 @@
-// What the parts of the knowledge page share: its words, its requests, rows that change without flicker, dialogs.
+// What the parts of the knowledge page share, and the page of models: its words, its requests, rows that change without flicker, dialogs.
 export const say = JSON.parse(document.body.dataset.words);
 export const byId = (id) => document.getElementById(id);
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -8,7 +8,7 @@ export class Refused extends Error {}
 // A JSON answer. What the server refuses is a Refused with its one line; a server that is away is a TypeError.
 export const request = async (path, body) => {
   const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(`/knowledge/api/${path}`, options);
+  const response = await fetch(`${document.body.dataset.api || "/knowledge/api/"}${path}`, options);
   if (byId("trouble").textContent === say.gone) byId("trouble").hidden = true;
   if (response.ok) return response.json();
   if (response.status === 401) throw new Refused(`${say.signed_out} ${say.signed_out_remedy}`);

@@ -25,7 +25,10 @@
     "[data-sidebar=trigger], #sidebar-trigger-button": say.sidebar,
     ".lucide-copy": say.copy,
     '#header :is(a, button):has(img[src$="/public/history.svg"])': say.history,
+    '#header :is(a, button):has(img[src$="/public/compare.svg"])': say.compare,
     '#header :is(a, button):has(img[src$="/public/knowledge.svg"])': say.knowledge,
+    '#header :is(a, button):has(img[src$="/public/evaluations.svg"])': say.evaluations,
+    '#header :is(a, button):has(img[src$="/public/models.svg"])': say.models,
   };
 
   const label = (element, name) => {

@@ -32,6 +32,7 @@ COMMANDS = [
     "models",
     "check",
     "users",
+    "evaluate",
 ]
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from assistant.app_config import texts
-from assistant.app_pictures import LONGEST_NEGATIVE, cards, exactly, picture_choices
+from assistant.app_pictures import LONGEST_NEGATIVE, cards, picture_choices
+from assistant.replay import exactly
 from tools.context import Artifact
 
 META = {
