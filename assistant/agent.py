@@ -36,7 +36,10 @@ from assistant.events import (
     TurnFailed,
 )
 from assistant.history import History, HistoryError, TurnRecord, new_id
-from assistant.memory import recall
+from assistant.memory import asked_of, recall
+from assistant.prompt_library import PromptLibrary
+from assistant.prompted import Wanted, filled_prompt, prompt_of_json, tool_of
+from assistant.prompts import Filled
 from assistant.receipts import Made, added, receipt_of, total, weights_of
 from assistant.router import PastTurn, Router
 from assistant.settings import Settings
@@ -72,6 +75,11 @@ class Turn:
     tool: str | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    """One of the library by its name, with `inputs`; it may also be typed as `/name …`."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+    """The prompt that the whole conversation is under."""
     replaces: str | None = None
     names: Mapping[Path, str] = field(default_factory=dict)
     """Names that the person knows the attachments by, where the paths are not telling."""
@@ -131,11 +139,13 @@ class Assistant:
         history: History,
         open_knowledge: Callable[[], KnowledgeBase],
         tools: Mapping[ToolName, Tool],
+        prompts: PromptLibrary,
     ) -> None:
         self.settings = settings
         self.engines = engines
         self.router = router
         self.history = history
+        self.prompts = prompts
         self._open_knowledge = open_knowledge
         self._knowledge: KnowledgeBase | None = None
         self._tools = tools
@@ -199,6 +209,8 @@ class Assistant:
             raise BadInput(f"{gone[0]}, which this turn was about, is no longer there.", "It cannot be run again.")
         turn = Turn(record.request, tuple(paths), record.thread, user, record.tool, models, options, names=paths)
         reply = self._begun(turn)
+        reply.prompt = prompt_of_json(told["prompt"]) if told.get("prompt") else None
+        turn = _worded(turn, reply.prompt)
         reply.folder = folder
         attachments = await asyncio.to_thread(self._perceive, turn)
         before = [await self.history.turn(one) for one in told.get("history") or ()]
@@ -217,12 +229,16 @@ class Assistant:
     async def _answer(self, turn: Turn, reply: _Reply) -> AsyncIterator[Event]:
         attachments = await asyncio.to_thread(self._perceive, turn)
         await self._check_owner(turn)
+        turn, reply.prompt = await self._prompted(turn)
         past = _before(await self.history.turns(turn.thread), turn.replaces)
         known = [*(a for record in past for a in record.attachments), *map(_plain, attachments)]
         reply.names |= {Path(a["path"]).name: a["name"] for a in known}
         await self.history.begin(turn.thread, turn.user, turn.text, [_plain(a) for a in attachments], reply.receipt)
         reply.begun = True
         reply.past = [t.id for t in past]
+        if turn.profile and reply.prompt is None:
+            yield Notice(NO_PROFILE.format(name=turn.profile))
+        turn = _worded(turn, reply.prompt)
         with billed_to(reply.bill):
             reply.decision = await self._decide(turn, [a.kind for a in attachments], past)
         if turn.replaces:
@@ -250,6 +266,14 @@ class Assistant:
                 await self._save_quietly(turn, reply, "running")
         yield ToolFinished(tool, round(time.monotonic() - reply.started, 3))
 
+    async def _prompted(self, turn: Turn) -> tuple[Turn, Filled | None]:
+        """Raises: BadInput, HistoryError."""
+        if turn.tool and turn.prompt is None and turn.profile is None:
+            return turn, None
+        wanted = Wanted(turn.text, turn.user, turn.prompt, turn.inputs, turn.profile)
+        prompt, text = await filled_prompt(self.prompts, wanted, files=bool(turn.attachments))
+        return replace(turn, text=text or turn.text), prompt
+
     def _available(self) -> dict[ToolName, Tool]:
         pictures = self.settings.image.enabled
         return {name: tool for name, tool in self._tools.items() if pictures or name != "generate_image"}
@@ -273,7 +297,7 @@ class Assistant:
 
     async def route(self, turn: Turn, kinds: Sequence[str] | None = None, past: Sequence[PastTurn] = ()) -> Decision:
         """Only the decision. `kinds` stand for attachments that are not at hand, `past` for a thread that is not stored."""
-        turn = with_command(turn)
+        turn = _worded(*await self._prompted(with_command(turn)))
         if kinds is None:
             kinds = [a.kind for a in await asyncio.to_thread(self._perceive, turn)]
         stored = await self.history.turns(turn.thread) if turn.thread else []
@@ -324,7 +348,7 @@ class Assistant:
 
         async def work() -> None:
             try:
-                context = await self._context(tool, turn, attachments, past, stop, outputs)
+                context = await self._context(tool, turn, attachments, past, stop, outputs, reply.prompt)
                 context = replace(context, keep=reply.artifacts.append, artifacts=reply.folder or context.artifacts)
                 async with contextlib.aclosing(run(context)) as stream:  # type: ignore[type-var]
                     async for output in stream:
@@ -355,21 +379,23 @@ class Assistant:
         past: Sequence[TurnRecord],
         stop: threading.Event,
         outputs: asyncio.Queue[Any],
+        prompt: Filled | None,
     ) -> ToolContext:
         models = turn.models
+        shown = prompt.shown() if prompt else []
         history: Sequence[Any] = ()
         options = {**self.engines.answer_options(), **turn.options}
         if past and tool in ("write_text", "search_knowledge"):
             text = self.engines.text(models)
             options["max_tokens"] = min(options["max_tokens"], text.context_tokens // 2)
-            size = await text.count_tokens([Message("user", turn.text)])
+            size = await text.count_tokens([Message("user", turn.text), *shown])
             budget = text.context_tokens - options["max_tokens"] - size - 100
             memory = await recall(past, text.count_tokens, max(budget, 0), sees=self.engines.sees(models))
             history = memory.messages
             if memory.dropped:
                 outputs.put_nowait(said.Notice(FORGOTTEN.format(n=memory.dropped)))
         elif past:
-            history = [m for t in past[-6:] for m in (Message("user", t.request), Message("assistant", t.answer))]
+            history = [m for t in past[-6:] for m in (Message("user", asked_of(t)), Message("assistant", t.answer))]
         folder = self.settings.home / "artifacts" / turn.thread
         return ToolContext(
             request=turn.text,
@@ -388,6 +414,8 @@ class Assistant:
             sees=self.engines.sees(models),
             seeing=() if self.engines.sees(models) else self.engines.seeing(),
             tell_apart=self.engines.tell_apart,
+            system=prompt.system if prompt else None,
+            examples=shown,
         )
 
     async def _save_quietly(self, turn: Turn, reply: _Reply, state: Any) -> str:
@@ -439,10 +467,13 @@ class Assistant:
         if self._knowledge is not None:
             await self._knowledge.close()
         await self.engines.close()
+        await self.prompts.close()
         await self.history.close()
 
 
 FORGOTTEN = "The first {n} turns of this conversation no longer fit the model's memory and were left out."
+
+NO_PROFILE = "The prompt {name}, which this conversation is under, is gone. The answer comes without it."
 
 
 def with_command(turn: Turn) -> Turn:
@@ -451,6 +482,13 @@ def with_command(turn: Turn) -> Turn:
     if turn.tool is None and command in COMMANDS:
         return replace(turn, text="".join(rest).strip(), tool=COMMANDS[command])
     return turn
+
+
+def _worded(turn: Turn, prompt: Filled | None) -> Turn:
+    """As the router and the tool read it: in the words of the prompt, with the tool that it asks for."""
+    if prompt is None:
+        return turn
+    return replace(turn, text=prompt.message, tool=turn.tool or tool_of(prompt, bool(turn.attachments)))
 
 
 def _before(turns: Sequence[TurnRecord], replaced: str | None) -> Sequence[TurnRecord]:

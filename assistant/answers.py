@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from assistant.candidates import Candidate
 from assistant.engines import Engines
+from assistant.prompts import BLANK, TEXT, put_in
 from assistant.settings import SettingsError
 from knowledge.documents import KnowledgeError, Passage
 from tools.answer_from_passages import prompt as prompt_with_passages
@@ -109,6 +110,7 @@ def prompt_of(candidate: Candidate, messages: Sequence[Message], passages: Seque
     """What the model is sent: system prompt, examples, the conversation; passages stand before its last question."""
     examples = [m for q, a in candidate.examples for m in (Message("user", q), Message("assistant", a))]
     *before, question = messages
+    question = replace(question, content=worded(candidate, question.content))
     if not passages:
         system = SYSTEM if candidate.system is None else candidate.system
         return [*_system(system), *examples, *before, question]
@@ -116,6 +118,17 @@ def prompt_of(candidate: Candidate, messages: Sequence[Message], passages: Seque
     if candidate.system is not None:
         shown = _system(candidate.system)
     return [*shown, *examples, *before, asked]
+
+
+def worded(candidate: Candidate, question: str) -> str:
+    """The question as the candidate's message has it."""
+    if candidate.message is None:
+        return question
+    return (
+        put_in(candidate.message, {TEXT: question})
+        if TEXT in BLANK.findall(candidate.message)
+        else f"{candidate.message}\n\n{question}"
+    )
 
 
 def options_of(candidate: Candidate, engines: Engines) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from assistant.comparing_text import asking, retriever
 from assistant.history import sqlite_url
 from assistant.leaderboard import as_csv, as_json_lines, board_rows, leaderboard, pairs_of, rows_of
 from assistant.picture_grid import write_grid
+from assistant.prompted import with_prompts
 from assistant.shelf import Shelf
 from assistant.votes import Task, Votes
 from tools.engines.base import ImageRequest
@@ -109,6 +110,7 @@ async def run(request: Request, user: CurrentUser, shelf: OwnShelf, asked: Asked
     if asked.task == "image" and not page().settings.image.enabled:
         raise HTTPException(400, say["no_pictures"])
     candidates = read_wished(asked.candidates, page().settings, asked.task)
+    candidates = await with_prompts(candidates, page().assistant.prompts, user.identifier)
     recording = _recording(asked, user.identifier, say) if asked.task == "speech" else None
     text = recording[2] if recording else asked.asked.strip()
     if not text:

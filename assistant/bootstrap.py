@@ -10,6 +10,7 @@ from assistant.classifier import Classifier
 from assistant.embeddings import embedding_of, former_embedding
 from assistant.engines import Engines
 from assistant.history import History, sqlite_url
+from assistant.prompt_library import PromptLibrary
 from assistant.recordings import read_recording
 from assistant.router import Router
 from assistant.settings import Settings, SettingsError
@@ -41,9 +42,10 @@ def build_assistant(settings: Settings) -> Assistant:
             f"{settings.home} cannot be made: {error.strerror}. Set ASSISTANT_HOME elsewhere."
         ) from error
     engines = Engines(settings)
-    history = History(settings.database or sqlite_url(settings.home))
+    database = settings.database or sqlite_url(settings.home)
+    history, prompts = History(database), PromptLibrary(database)
     router = Router(Classifier(), settings.home / "corrections.jsonl")
-    return Assistant(settings, engines, router, history, knowledge_of(settings, engines), TOOLS)
+    return Assistant(settings, engines, router, history, knowledge_of(settings, engines), TOOLS, prompts)
 
 
 def knowledge_of(settings: Settings, engines: Engines) -> Callable[[], KnowledgeBase]:

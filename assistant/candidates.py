@@ -32,12 +32,16 @@ class CandidateError(SettingsError):
 class Candidate:
     """`model` is `provider:model`. None stands for what the assistant itself would take: its system prompt, temperature, length.
 
+    `message` is how the question is worded, with `{{text}}` for the question itself. `prompt` is one of the library, written as its
+    command is (`/translate language=French`); `prompted.with_prompts` puts what it says into `system`, `message` and `examples`.
     `examples` are (question, answer) pairs shown before the question; `retrieval` is the collection of the knowledge base
     whose passages are shown; `name` tells candidates of one comparison apart and is never empty."""
 
     model: str
     name: str = ""
     system: str | None = None
+    prompt: str | None = None
+    message: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
     retrieval: str | None = None
     temperature: float | None = None
@@ -79,6 +83,8 @@ def parse_candidate(
         model.strip(),
         _text(table, "name", where) or "",
         _text(table, "system", where, LONGEST_SYSTEM),
+        _text(table, "prompt", where),
+        _text(table, "message", where, LONGEST_SYSTEM),
         _examples(table.get("examples"), where, folder),
         _collection(table.get("retrieval"), where),
         _number(table, "temperature", where, 0.0, HOTTEST),
@@ -212,10 +218,12 @@ def _lines(path: Path, where: str) -> list[Any]:
 
 def _name_of(candidate: Candidate) -> str:
     parts = [candidate.model]
-    if candidate.system is not None:
+    if candidate.prompt:
+        parts.append(candidate.prompt)
+    elif candidate.system is not None:
         words = " ".join(candidate.system.split())
         parts.append(f"“{words[:30]}{'…' if len(words) > 30 else ''}”")
-    if candidate.examples:
+    if candidate.examples and not candidate.prompt:
         parts.append(f"{len(candidate.examples)} example{'s' if len(candidate.examples) > 1 else ''}")
     if candidate.retrieval:
         parts.append(f"reads {candidate.retrieval}")

@@ -15,6 +15,7 @@ import typer
 
 from assistant.cli_group_compare import compare_app, leaderboard
 from assistant.cli_group_evaluate import evaluate_app
+from assistant.cli_group_prompts import prompts_app
 from assistant.cli_groups import Json, Owner, finish, models_app, receipts_app, settings_and_log, users_app
 from assistant.cli_output import DONE, FAILED, MISTAKE, CallerError, failure_status, note, print_text, use_utf8
 from assistant.settings import SettingsError, load_settings
@@ -36,6 +37,7 @@ app.add_typer(models_app, name="models", invoke_without_command=True)
 app.add_typer(users_app, name="users")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(compare_app, name="compare")
+app.add_typer(prompts_app, name="prompts", invoke_without_command=True)
 app.command()(leaderboard)
 app.add_typer(receipts_app, name="receipts", invoke_without_command=True)
 
@@ -130,6 +132,9 @@ def ask(
     attach: Attach = None,
     thread: Annotated[str, typer.Option(metavar="ID", help="Go on in this thread; any name starts one.")] = "",
     tool: Annotated[Tool | None, typer.Option(help="Use this tool.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="PROMPT", help="Answer under this prompt of the library.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell where it would go and about what it would cost.")
     ] = False,
@@ -142,7 +147,7 @@ def ask(
     from assistant import cli_turns
     from assistant.agent import Turn
 
-    turn = Turn(text, [p.absolute() for p in attach or ()], thread=thread, tool=tool)
+    turn = Turn(text, [p.absolute() for p in attach or ()], thread=thread, tool=tool, profile=profile)
     if dry_run:
         from assistant import cli_receipts
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from assistant.history import sqlite_url
 from assistant.leaderboard import as_csv, as_json_lines, board_rows, rows_of
 from assistant.leaderboard import leaderboard as rank
 from assistant.picture_grid import write_grid
+from assistant.prompted import with_prompts
 from assistant.settings import Settings
 from assistant.votes import LETTERS, TASKS, Comparison, Task, VoteError, Votes
 from tools.engines.base import ImageRequest
@@ -161,6 +162,7 @@ async def _compare(
 ) -> int:
     """Show every event as it comes; 0 where any candidate answered."""
     assistant, seen = build_assistant(settings), list[Event]()
+    wish = replace(wish, candidates=await with_prompts(wish.candidates, assistant.prompts, ME))
     show: Any = print_json if how.json else Words(how.blind)
     try:
         async with open_votes(url_of(settings)) as votes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from assistant.agent import Turn
 from assistant.answers import Retrieve
 from assistant.bootstrap import build_assistant
 from assistant.candidates import Candidate, parse_candidate, read_candidates
@@ -22,6 +23,7 @@ from assistant.evaluation.results import Report, as_json, load_json
 from assistant.evaluation.run import Special
 from assistant.evaluation.scores import Score
 from assistant.evaluation.shown import number
+from assistant.prompted import with_prompts
 from assistant.settings import Settings
 from knowledge.documents import Passage
 from knowledge.knowledge_base import KnowledgeBase
@@ -102,6 +104,7 @@ async def _run(
 ) -> int:
     assistant = build_assistant(settings)
     meter = Meter()
+    wish = replace(wish, candidates=await with_prompts(wish.candidates, assistant.prompts, Turn("").user))
     reads = wish.collection or any(candidate.retrieval for candidate in wish.candidates)
     try:
         retrieve = None

@@ -11,6 +11,8 @@ from assistant.agent import Assistant, Turn, with_command
 from assistant.meter import Tariff
 from assistant.metered import sound_s
 from assistant.prices import Cost
+from assistant.prompted import Wanted, filled_prompt, tool_of
+from assistant.prompts import Filled
 from assistant.router import PastTurn
 from tools.context import Attachment
 from tools.engines.base import Usage
@@ -66,9 +68,13 @@ async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attac
     Raises: BadInput (an unknown tool), SettingsError.
     """
     turn = with_command(turn)
+    prompt, _ = await filled_prompt(
+        assistant.prompts, Wanted(turn.text, turn.user, turn.prompt, turn.inputs, turn.profile), files=True
+    )
+    turn = turn if prompt is None else replace(turn, text=prompt.message)
     past = await assistant.history.turns(turn.thread) if turn.thread else []
     kinds = [a.kind for a in attachments]
-    tool = turn.tool
+    tool = turn.tool or (tool_of(prompt, bool(attachments)) if prompt else None)
     if tool is None:
         thread = [PastTurn(t.request, t.tool) for t in past]
         pictures = assistant.settings.image.enabled
@@ -77,8 +83,8 @@ async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attac
     options = {**assistant.engines.answer_options(), **turn.options}
     said = sum(_tokens(t.request) + _tokens(t.answer) for t in past)
     context = assistant.settings.chat.context_tokens or 128_000
-    prompt = min(_tokens(SYSTEM) + said + _tokens(turn.text) + PICTURE * kinds.count("image"), context)
-    chat = _Chat(prompt, int(options["max_tokens"]))
+    asked = _asked_tokens(prompt, turn.text)
+    chat = _Chat(min(said + asked + PICTURE * kinds.count("image"), context), int(options["max_tokens"]))
     wanted: list[tuple[str, Usage, Usage]] = []
     match tool:
         case "generate_image":
@@ -98,6 +104,14 @@ async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attac
             wanted.append(("chat", *chat.usages(0)))
     legs = [leg for one in wanted if (leg := _leg(assistant, turn.models, *one))]
     return Estimate(tool, legs)
+
+
+def _asked_tokens(prompt: Filled | None, text: str) -> int:
+    """Of the system prompt and the message, with what a prompt of the library makes of them."""
+    if prompt is None:
+        return _tokens(SYSTEM) + _tokens(text)
+    shown = sum(_tokens(message.content) for message in prompt.shown())
+    return _tokens(SYSTEM if prompt.system is None else prompt.system) + shown + _tokens(prompt.message)
 
 
 @dataclass(frozen=True)

@@ -50,13 +50,18 @@ async def recall(turns: Sequence[TurnRecord], count: CountTokens, budget: int, *
     return Memory([m for messages in told[first:] for m in messages], first)
 
 
+def asked_of(turn: TurnRecord) -> str:
+    """What the model was asked: with the words of a prompt, where one was used."""
+    return str((turn.receipt.get("prompt") or {}).get("message") or turn.request)
+
+
 def _pictures(turn: TurnRecord) -> tuple[Path, ...]:
     paths = [Path(a["path"]) for a in turn.attachments if a["kind"] == "image"]
     return tuple(path for path in paths if path.is_file())[:MOST_SEEN]
 
 
 def _messages(turn: TurnRecord, with_pictures: bool = False) -> list[Message]:
-    request = turn.request or "(" + ", ".join(str(a["name"]) for a in turn.attachments) + ")"
+    request = asked_of(turn) or "(" + ", ".join(str(a["name"]) for a in turn.attachments) + ")"
     answer = CITATION.sub("", turn.answer) if turn.tool == "search_knowledge" else turn.answer
     pictures = _pictures(turn) if with_pictures else ()
     return [Message("user", request, pictures), Message("assistant", answer or f"({turn.tool or 'no answer'})")]

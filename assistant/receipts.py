@@ -17,6 +17,8 @@ from assistant.calls import Bill, call_json
 from assistant.events import Decision
 from assistant.fingerprints import fingerprint
 from assistant.prices import is_local
+from assistant.prompted import prompt_json
+from assistant.prompts import Filled
 from assistant.tool_calling import MODELS_CHOICE
 from tools.context import Artifact, Citation
 from tools.engines.base import Usage
@@ -45,6 +47,8 @@ class Made:
     """What the person chose for this turn."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """All options that were in force."""
+    prompt: Filled | None = None
+    """Of the library, as this turn used it."""
 
 
 def receipt_of(made: Made, usage: Usage, *, whole: bool, weights: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -57,6 +61,8 @@ def receipt_of(made: Made, usage: Usage, *, whole: bool, weights: Mapping[str, A
         "artifacts": [{"kind": a.kind, "path": str(a.path), "meta": dict(a.meta)} for a in made.artifacts],
         "citations": [{"n": c.n, "source": c.source, "page": c.page, "quote": c.quote} for c in made.citations],
     }
+    if made.prompt:
+        receipt["prompt"] = prompt_json(made.prompt)
     if whole:
         receipt |= {
             "seed": made.bill.seed,

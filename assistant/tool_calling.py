@@ -68,8 +68,9 @@ async def _converse(context: ToolContext, tools: Mapping[ToolName, Tool], said: 
     callable_tools = [
         _as_langchain(name, tool, context, said, cited, read) for name, tool in tools.items() if name != "write_text"
     ]
-    agent = create_agent(context.text().agent_model(), callable_tools, system_prompt=SYSTEM)
-    history = await asyncio.to_thread(as_sent, context.history)
+    system = SYSTEM if context.system is None else context.system
+    agent = create_agent(context.text().agent_model(), callable_tools, system_prompt=system)
+    history = await asyncio.to_thread(as_sent, [*context.examples, *context.history])
     messages = [*history, await asyncio.to_thread(_question, context)]
     chosen = False
     shown = InertStream()

@@ -11,6 +11,7 @@ from assistant.agent import Assistant, Turn
 from assistant.engines import Engines
 from assistant.events import Event
 from assistant.history import History, sqlite_url
+from assistant.prompt_library import PromptLibrary
 from assistant.router import Router, Scores
 from assistant.settings import Settings
 from tools.context import Tool, ToolName
@@ -93,7 +94,9 @@ def fake_assistant(
     def no_knowledge() -> Any:
         raise AssertionError("this turn needs no documents")
 
-    assistant = Assistant(settings, FakeEngines(settings, text), router, history, no_knowledge, kinds)
+    assistant = Assistant(
+        settings, FakeEngines(settings, text), router, history, no_knowledge, kinds, PromptLibrary(sqlite_url(home))
+    )
     OPENED.append(assistant)
     return assistant
 

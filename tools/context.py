@@ -118,6 +118,10 @@ class ToolContext:
     """Whether the text engine looks at pictures."""
     seeing: Sequence[str] = ()
     """Models that could be chosen and do, where it does not."""
+    system: str | None = None
+    """A system prompt in place of the product's own, where it is answered in words."""
+    examples: Sequence[Message] = ()
+    """Questions and their answers that are shown before the conversation, where it is answered in words."""
     tell_apart: TellApart = lambda _recording, segments, *_: list(segments)
     """Whose voice is heard in each segment."""
 

@@ -53,7 +53,8 @@ async def write_text(context: ToolContext) -> AsyncIterator[ToolOutput]:
         yield Notice(SHOWN.format(shown=MOST_SEEN, all=len(pictures)))
     asked = context.request if context.request.strip() or not pictures else BARE[_page_language(context)]
     messages = [
-        Message("system", SYSTEM),
+        Message("system", SYSTEM if context.system is None else context.system),
+        *context.examples,
         *context.history,
         Message("user", asked, tuple(pictures[:MOST_SEEN])),
     ]

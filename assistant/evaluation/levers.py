@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from assistant.answers import worded
 from assistant.candidates import Candidate
 from assistant.evaluation.dataset import Dataset, DatasetError, Row
 from assistant.settings import SettingsError
@@ -130,7 +131,7 @@ def with_examples(
         return setup.candidate
     count = 1 if setup.lever == "one-shot" else k
     nearest = np.argsort(-likeness[row.id], kind="stable")[:count][::-1]
-    chosen = tuple((split_.pool[i].question, split_.pool[i].reference) for i in nearest)
+    chosen = tuple((worded(setup.candidate, split_.pool[i].question), split_.pool[i].reference) for i in nearest)
     return replace(setup.candidate, examples=(*setup.candidate.examples, *chosen))
 
 

@@ -10,6 +10,7 @@ from assistant.agent import Assistant, Turn
 from assistant.engines import Engines
 from assistant.events import ArtifactReady, Routed, TextDelta, ToolStarted, TurnDone, TurnFailed
 from assistant.history import History, sqlite_url
+from assistant.prompt_library import PromptLibrary
 from assistant.router import Router
 from assistant.settings import Chat, NamedEndpoint, Settings
 from tests.fakes import events_of, scores
@@ -46,7 +47,9 @@ def assistant(tmp_path: Path, server: OpenAIServer) -> Assistant:
     router = Router(lambda *_: scores(write_text=0.6, generate_image=0.4), tmp_path / "corrections.jsonl")
     tools = {"write_text": write_text, "generate_image": draw, "search_knowledge": look_up, "transcribe_audio": broken}
     history = History(sqlite_url(tmp_path))
-    return Assistant(settings, Engines(settings), router, history, lambda: None, tools)  # type: ignore[arg-type, return-value]
+    return Assistant(
+        settings, Engines(settings), router, history, lambda: None, tools, PromptLibrary(sqlite_url(tmp_path))
+    )  # type: ignore[arg-type, return-value]
 
 
 async def test_the_model_answers_in_words_without_a_tool(assistant: Assistant, server: OpenAIServer) -> None:

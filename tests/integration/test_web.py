@@ -12,6 +12,7 @@ import pytest
 from assistant.agent import Assistant, Turn
 from assistant.events import ArtifactReady, ToolStarted
 from assistant.history import History, sqlite_url
+from assistant.prompt_library import PromptLibrary
 from assistant.router import Router
 from assistant.settings import Settings
 from knowledge.addresses import FetchPolicy
@@ -335,7 +336,9 @@ async def test_what_a_page_demands_starts_no_tool(web, base, sources, tmp_path) 
         "write_text": write_text,
     }
     history = History(sqlite_url(tmp_path))
-    assistant = Assistant(settings, FakeEngines(settings, text), router, history, lambda: base, tools)
+    assistant = Assistant(
+        settings, FakeEngines(settings, text), router, history, lambda: base, tools, PromptLibrary(sqlite_url(tmp_path))
+    )
     OPENED.append(assistant)
     events = await events_of(assistant, Turn("What is the price of rye?"))
     assert [event.tool for event in events if isinstance(event, ToolStarted)] == ["search_knowledge"]

@@ -19,6 +19,7 @@ from assistant.estimates import estimate, in_words
 from assistant.events import TurnDone, TurnFailed
 from assistant.fingerprints import fingerprint
 from assistant.history import History, sqlite_url
+from assistant.prompt_library import PromptLibrary
 from assistant.replay import compare_pictures, compare_words, replay
 from assistant.router import Router
 from assistant.settings import Chat, NamedEndpoint, Settings, Spending
@@ -50,7 +51,15 @@ def assistant_for(
 
     router = Router(lambda *_: scores(write_text=0.9, search_knowledge=0.1), home / "corrections.jsonl")
     kinds: dict[ToolName, Tool] = {"write_text": write_text, **(tools or {})}
-    made = Assistant(settings, Engines(settings), router, History(sqlite_url(home)), no_knowledge, kinds)  # type: ignore[arg-type]
+    made = Assistant(
+        settings,
+        Engines(settings),
+        router,
+        History(sqlite_url(home)),
+        no_knowledge,
+        kinds,
+        PromptLibrary(sqlite_url(home)),
+    )  # type: ignore[arg-type]
     OPENED.append(made)
     return made
 
