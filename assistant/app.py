@@ -37,6 +37,15 @@ from assistant.app_config import MAX_FILES, texts
 from assistant.app_markdown import escape_colons
 from assistant.app_passages import beside
 from assistant.app_pictures import pictures_made, seed_actions
+from assistant.app_prompt_commands import (
+    commands_of,
+    inputs_for,
+    profiles,
+    prompt_of_turn,
+    prompts_here,
+    take_inputs,
+    tell_inputs,
+)
 from assistant.app_session import answer, hide_actions, message_of, readable, run_below, say_for_user, start, stop_turns
 from assistant.app_speaking import end_conversation, tell
 from assistant.app_state import LOCAL_USER, page
@@ -113,6 +122,11 @@ async def starters(user: cl.User | None, language: str | None) -> list[Starter]:
     ]
 
 
+@cl.set_chat_profiles
+async def chat_profiles(user: cl.User | None, language: str | None) -> list[cl.ChatProfile]:
+    return await profiles(user, language)
+
+
 @cl.on_chat_start
 @readable
 async def begin() -> None:
@@ -175,7 +189,9 @@ async def _offer_tools() -> None:
         for name, tool in COMMANDS.items()
         if tool in available_tools()
     ]
-    await context.emitter.set_commands(commands)
+    prompts = await prompts_here()
+    await context.emitter.set_commands([*commands, *commands_of(prompts)])
+    await tell_inputs(prompts)
 
 
 @cl.on_settings_update
@@ -225,16 +241,27 @@ async def ask(message: cl.Message) -> None:
     before = await _turn_of(message)
     files, names = await _files_of(message, before)
     text = words()["bare_transcribe"] if _bare_transcribe(message) else _said(message)
+    prompt, inputs = _prompt_of(message, before)
     await answer(
         Turn(
-            text=text,
+            text=text if text.strip() or not prompt else f"/{prompt}",
             attachments=files,
             names=names,
             tool="transcribe_audio" if _bare_transcribe(message) else COMMANDS.get(message.command or ""),
+            prompt=prompt,
+            inputs=inputs,
             replaces=before.id if before else None,
         ),
         message,
     )
+
+
+def _prompt_of(message: cl.Message, before: TurnRecord | None) -> tuple[str | None, dict[str, str]]:
+    """(name, inputs) of the prompt whose command is chosen; an edited message keeps those it had."""
+    command = message.command or ""
+    if before is not None:
+        return prompt_of_turn(before)
+    return (None, {}) if not command or command in COMMANDS else (command, inputs_for(command))
 
 
 def _bare_transcribe(message: cl.Message) -> bool:
@@ -460,10 +487,13 @@ async def _answer_again(
     else:
         await _clear_after(question.id)
     names = {Path(a["path"]): str(a["name"]) for a in record.attachments}
+    prompt, inputs = prompt_of_turn(record)
     turn = Turn(
         record.request,
         tuple(names),
         tool=tool,
+        prompt=prompt,
+        inputs=inputs,
         replaces=record.id,
         names=names,
         options=options or {},
@@ -508,6 +538,8 @@ async def from_browser(request: Any) -> None:
             await _paint(request)
         case {"type": "voice"}:
             await app_voice.told(request)
+        case {"type": "prompt_inputs"}:
+            take_inputs(request)
         case {"type": "cost", "n": int()}:
             await app_costs.told(request)
 

@@ -56,6 +56,7 @@ user_message_markdown = false
 edit_message = true
 allow_thread_sharing = false
 favorites = false
+auto_tag_thread = false
 
 [features.spontaneous_file_upload]
 enabled = true

@@ -12,6 +12,7 @@ from assistant.agent import LONGEST_MESSAGE, Turn
 from assistant.app_choices import chosen
 from assistant.app_config import MAX_FILES, texts
 from assistant.app_errors import in_language
+from assistant.app_prompt_commands import added_line, inputs_for, profile_here
 from assistant.app_state import page
 from assistant.estimates import estimate, in_words
 from assistant.history import HistoryError
@@ -27,6 +28,8 @@ async def told(request: Mapping[str, Any]) -> None:
     text, files, tool = request.get("text"), request.get("files"), request.get("tool")
     session = context.session
     models, options = chosen(page().settings, session.chat_settings)
+    command = request.get("command")
+    prompt = command if isinstance(command, str) and command and tool not in TOOL_NAMES else None
     turn = Turn(
         str(text)[:LONGEST_MESSAGE] if isinstance(text, str) else "",
         thread=session.thread_id,
@@ -34,17 +37,27 @@ async def told(request: Mapping[str, Any]) -> None:
         tool=tool if tool in TOOL_NAMES else None,
         models=models,
         options=options,
+        prompt=prompt,
+        inputs=inputs_for(prompt) if prompt else {},
+        profile=profile_here(),
     )
     count = files if isinstance(files, int) and not isinstance(files, bool) else 0
     say = texts(session.language)
     try:
         found = await estimate(page().assistant, turn, _newest(min(max(count, 0), MAX_FILES)))
         line, leaves = in_words(found, say), not found.stays
+        if prompt or turn.profile:
+            line = f"{line} · {await _adds(prompt or str(turn.profile), say)}"
     except (SettingsError, EngineError, KnowledgeError, HistoryError) as error:
         line, leaves = in_language(str(error), session.language), True
     await context.emitter.send_window_message(
         {"type": "cost_line", "n": request.get("n"), "line": line, "leaves": leaves}
     )
+
+
+async def _adds(name: str, say: Mapping[str, str]) -> str:
+    prompt = await page().assistant.prompts.get(name, context.session.user.identifier)
+    return added_line(prompt, say) if prompt else say["prompt_gone"].format(name=name)
 
 
 def _newest(count: int) -> list[Attachment]:

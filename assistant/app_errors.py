@@ -12,6 +12,7 @@ from assistant.app_errors_documents import READING
 from assistant.app_errors_knowledge import KNOWLEDGE
 from assistant.app_errors_models import MODELS
 from assistant.app_errors_pictures import PICTURES
+from assistant.app_errors_prompts import PROMPTS
 from assistant.app_errors_skipped import SKIPPED
 from assistant.app_errors_speech import SPEECH
 from assistant.app_errors_web import WEB
@@ -117,6 +118,7 @@ FRENCH: tuple[tuple[str, str], ...] = (
     *READING,
     *KNOWLEDGE,
     *MODELS,
+    *PROMPTS,
 )
 """A pattern of the English line, whole, and its French; what no pattern fits stays English."""
 

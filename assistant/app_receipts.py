@@ -67,6 +67,7 @@ def _page(record: TurnRecord, say: Mapping[str, str]) -> str:
     usage = told.get("usage") or {}
     rows = [
         (say["question"], record.request),
+        (say["receipt_prompt"], _prompt(told.get("prompt"), say)),
         (say["answer"], record.answer),
         (say["tool"], say.get(record.tool or "", record.tool or "")),
         (say["receipt_when"], datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M:%S")),
@@ -84,6 +85,15 @@ def _page(record: TurnRecord, say: Mapping[str, str]) -> str:
         f"<p>{escaped(say['receipt_again'])} <code>assistant replay {escaped(record.id)}</code></p>"
         f'<p class="links"><a href="/receipts/{escaped(record.id)}?format=json" download>JSON</a></p>'
     )
+
+
+def _prompt(told: Mapping[str, Any] | None, say: Mapping[str, str]) -> str:
+    """Its command and version, the inputs, and what the model was asked in place of the question."""
+    if not told:
+        return ""
+    version = say["prompt_version"].format(n=told["version"]) if told["version"] else ""
+    inputs = (f"{name} = {value}" for name, value in told["inputs"].items())
+    return _lines(part for part in (f"/{told['name']} {version}".rstrip(), *inputs, told["message"]) if part)
 
 
 def _model(call: Mapping[str, Any], told: Mapping[str, Any]) -> str:

@@ -46,6 +46,7 @@ SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Cont
 FILES_A_SESSION = 100
 OURS = (
     '<script nonce="{nonce}" src="/public/costs.js" defer></script>'
+    '<script nonce="{nonce}" src="/public/prompt_inputs.js" defer></script>'
     '<script nonce="{nonce}" src="/public/voice.js" defer></script>'
     '<script nonce="{nonce}" src="/public/hands_free.js" defer></script>'
     '<script nonce="{nonce}" src="/public/brush.js" defer></script>'

@@ -17,6 +17,7 @@ from chainlit.context import context
 from assistant.agent import Turn
 from assistant.app_choices import chosen
 from assistant.app_markdown import escape_colons
+from assistant.app_prompt_commands import profile_here
 from assistant.app_speaking import hush
 from assistant.app_state import page
 from assistant.app_turn import show, words
@@ -74,6 +75,7 @@ async def answer(turn: Turn, message: cl.Message) -> None:
         user=session.user.identifier,
         models={**models, **turn.models},
         options={**options, **turn.options},
+        profile=profile_here(),
         id=new_id(),
     )
     task = await stoppable(_in_order(turn, message))

@@ -23,6 +23,7 @@ from assistant.prompts import Prompt
 from tools.engines.errors import BadInput
 
 SHIPPED = Path(__file__).parent / "data" / "prompts.toml"
+NOT_YOURS = "It cannot be removed; one of your own by that name goes before it."
 MOST_KEPT = 500
 """Of one person."""
 
@@ -72,8 +73,8 @@ class PromptLibrary:
         """Raises: BadInput where there is none."""
         if (prompt := await self.get(name, user, version)) is None:
             there = ", ".join(prompt.name for prompt in await self.of(user)) or "none yet"
-            what = f"version {version} of the prompt {name}" if version else f"prompt {name}"
-            raise BadInput(f"There is no {what}.", f"There are: {there}.")
+            no_version = f"There is no version {version} of the prompt {name}."
+            raise BadInput(no_version if version else f"There is no prompt {name}.", f"There are: {there}.")
         return prompt
 
     async def get(self, name: str, user: str, version: int | None = None) -> Prompt | None:
@@ -120,10 +121,8 @@ class PromptLibrary:
         """How many versions went. Raises: BadInput where the prompt is not the person's own."""
         prompt = await self.find(name, user)
         if prompt.owner != user:
-            whose = f"is shared by {prompt.owner}" if prompt.owner else "ships with the assistant"
-            raise BadInput(
-                f"{prompt.name} {whose}.", "It cannot be removed; one of your own by that name goes before it."
-            )
+            shared = f"{prompt.name} is shared by {prompt.owner}."
+            raise BadInput(shared if prompt.owner else f"{prompt.name} ships with the assistant.", NOT_YOURS)
         return await self._delete(sa.and_(_prompts.c.owner == user, _prompts.c.name == prompt.name))
 
     async def forget(self, user: str) -> int:

@@ -11,9 +11,9 @@
   const composer = () => document.getElementById("message-composer");
 
   const now = () => {
-    const name = composer()?.querySelector(".command-button.text-command")?.id.replace("command-", "");
+    const command = composer()?.querySelector(".command-button.text-command")?.id.replace("command-", "");
     const files = document.querySelectorAll("#attachments > *").length;
-    return { text: document.getElementById("chat-input")?.value || "", files, tool: TOOLS[name] || null };
+    return { text: document.getElementById("chat-input")?.value || "", files, tool: TOOLS[command] || null, command: command || null };
   };
 
   const show = (text, leaves) => {
@@ -59,7 +59,7 @@
       line = data;
       show(data.line, data.leaves);
     }
-    if (data?.type === "cost_line" && data.again) {
+    if ((data?.type === "cost_line" && data.again) || data?.type === "prompt_inputs") {
       last = "";
       soon();
     }
