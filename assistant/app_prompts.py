@@ -75,7 +75,7 @@ async def listed(request: Request, user: CurrentUser) -> dict[str, Any]:
 
 
 @router.get("/prompt")
-async def one(request: Request, user: CurrentUser, name: Name) -> dict[str, Any]:
+async def whole(request: Request, user: CurrentUser, name: Name) -> dict[str, Any]:
     """A prompt whole, with its versions, the newest first. Raises: BadInput, HistoryError."""
     here, say = page(), prompts_texts(language_of(request))
     library = here.assistant.prompts
