@@ -81,7 +81,7 @@ def _fields(say: Mapping[str, str]) -> str:
         f'<div class="two">{_line(say, "description", "description", 200)}'
         f"{_choice('language', say['language'], [(value, say[f'language_{key}']) for value, key in languages])}</div>"
         f"{_area(say, 'system', 3)}{_area(say, 'message', 5)}"
-        f'<p id="blanks" class="buttons" role="group" aria-label="{say["message"]}"></p>'
+        f'<p id="blanks" class="buttons" role="group" aria-label="{say["blanks"]}"></p>'
         f"{_rows(say, 'inputs', 'add_input')}{_rows(say, 'examples', 'add_example')}"
         f"{_choice('tool', say['tool'], [('', say['tool_none']), *((name, say[f'tool_{name}']) for name in TOOL_NAMES)])}"
         f"{_check(say, 'profile')}{_check(say, 'shared')}"
