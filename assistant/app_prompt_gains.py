@@ -68,7 +68,7 @@ def _of_file(file: Path, _changed: int) -> tuple[tuple[str, Bought], ...]:
         report = load_json(file)
         found = gains_in(report)
         return tuple((name, Bought(gain, file.parent.name, asked)) for name, asked, gain in found)
-    except SettingsError:
+    except (SettingsError, LookupError, TypeError):  # somebody edited it
         return ()
 
 

@@ -11,6 +11,7 @@ let rows = [];
 const list = () => attempt(async () => {
   ({ rows } = await request("list"));
   setHidden(byId("export-all"), !rows.some((row) => row.own));
+  document.querySelector("table").classList.toggle("bare", !rows.some((row) => row.gain));
   draw();
 });
 
@@ -66,17 +67,21 @@ const show = () => attempt(async () => {
       showList();
       throw error;
     }
-    setHidden(byId("library"), true);
-    setHidden(byId("editor"), false);
+    seen("editor");
     scrollTo(0, 0);
     byId("editor").focus({ preventScroll: true });
   } else showList();
 });
 
+const seen = (id) => {
+  for (const one of ["library", "editor"]) setHidden(byId(one), one !== id);
+  document.body.classList.toggle("editing", id === "editor");
+  document.querySelector(".skip").href = `#${id}`;
+};
+
 const showList = () => {
   leave();
-  setHidden(byId("editor"), true);
-  setHidden(byId("library"), false);
+  seen("library");
   document.title = say.title;
   list();
 };
