@@ -1,5 +1,6 @@
 // Beside the form: the inputs as the chat asks for them, what the model would read, and the tokens that this adds.
 import { attempt, byId, fill, request, say, setHidden, setText } from "./knowledge_parts.js";
+import { fieldOf } from "./prompt_field.js";
 
 const tried = {}; // values by input
 let drawn = "";
@@ -38,17 +39,6 @@ const inputRow = (input) => {
   field.addEventListener("input", () => { tried[input.name] = field.value; });
   label.append(Object.assign(document.createElement("span"), { textContent: input.label || input.name }), field);
   return label;
-};
-
-const fieldOf = ({ type, choices, default: preset }) => {
-  if (type === "choice" || type === "yes-no") {
-    const select = document.createElement("select");
-    if (preset === undefined) select.append(new Option(say.choose, ""));
-    for (const [value, text] of type === "choice" ? choices.map((one) => [one, one]) : [["yes", say.yes], ["no", say.no]]) select.append(new Option(text, value));
-    return select;
-  }
-  if (type === "long") return Object.assign(document.createElement("textarea"), { rows: 2 });
-  return Object.assign(document.createElement("input"), { type: { number: "number", date: "date" }[type] || "text", step: "any" });
 };
 
 const drawReads = ({ system, message, examples }) => {
