@@ -73,6 +73,7 @@ const look = () => attempt(() => preview(table(), (problems) => {
 }));
 
 const changed = () => {
+  quiet();
   const now = typed();
   if (draft && now !== kept) sessionStorage.setItem(draft, now);
   else if (draft) sessionStorage.removeItem(draft);

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +79,7 @@ def test_a_prompt_is_made_tried_changed_restored_used_and_exported(
     page.get_by_label("Message", exact=True).fill("The capital of {{country}}, please. {{text}}")
     page.keyboard.press("Control+s")
     expect(page.locator("#said")).to_have_text("/capital is saved as version 2.")
+    expect(page.locator("#said")).to_be_in_viewport()
     expect(page.locator("#dated li")).to_have_count(2)
     page.get_by_role("button", name="What changed since version 1").click()
     expect(page.locator("#dated del")).to_contain_text(["only in version 1", "What is the capital"])
@@ -85,6 +88,7 @@ def test_a_prompt_is_made_tried_changed_restored_used_and_exported(
     picture_of(page, "prompts-versions")
     page.get_by_role("button", name="Restore version 1").click()
     expect(page.locator("#said")).to_have_text("Version 1 is the newest again, as version 3.")
+    expect(page.locator("#said")).to_be_in_viewport()
     expect(page.get_by_label("Message", exact=True)).to_have_value("What is the capital of {{country}}? {{text}}")
 
     with page.expect_download() as download:
@@ -110,6 +114,35 @@ def test_a_prompt_is_made_tried_changed_restored_used_and_exported(
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator("#said")).to_have_text("/capital is deleted.")
     expect(page.locator("#rows tr")).to_have_count(6)
+
+
+def test_what_the_last_evaluation_showed_leads_to_its_report(
+    new_context: Callable[..., BrowserContext], prompting: Server
+) -> None:
+    words = {
+        "house": "maison",
+        "cat": "chat",
+        "dog": "chien",
+        "water": "eau",
+        "bread": "pain",
+        "book": "livre",
+        "moon": "lune",
+        "sun": "soleil",
+    }
+    data = prompting.home.parent / "words.csv"
+    data.write_text("question,reference\n" + "".join(f"{one},{other}\n" for one, other in words.items()), "utf-8")
+    model = "llama-cpp:smollm2-135m-instruct max_tokens=12"
+    command = ["evaluate", str(data), "-c", model, "-c", f"{model} prompt=/translate", "--lever", "zero-shot"]
+    run = [sys.executable, "-m", "assistant.cli", *command]
+    subprocess.run(run, check=True, env={"ASSISTANT_HOME": str(prompting.home)}, capture_output=True)
+    page = prompts_page(new_context(), prompting)
+    row = page.locator("#rows tr").filter(has_text="/translate")
+    expect(row.locator(".bought")).to_contain_text(re.compile(r"^(no difference that|[+−][\d.]+ points,).*“words"))
+    expect(page.locator("#rows tr").filter(has_text="/email").locator(".bought")).to_be_empty()
+    picture_of(page, "prompts-bought")
+    row.get_by_role("link", name="report").click()
+    expect(page).to_have_url(re.compile("/evaluations/words-"))
+    expect(page.locator("body")).to_contain_text("words.csv")
 
 
 def test_what_ships_is_changed_as_ones_own_and_a_file_is_taken_in(
