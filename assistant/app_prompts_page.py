@@ -68,7 +68,7 @@ def _editor(say: Mapping[str, str]) -> str:
         '<div class="head"><h2 id="editor-title"></h2><span id="facts" class="quiet"></span></div>'
         f'<p id="gain" class="quiet"></p><p id="copy-note" class="hint" hidden>{say["copy_note"]}</p>'
         f'<p id="draft-note" class="hint" hidden>{say["draft_note"]} <button type="button" class="link" id="discard">{say["discard"]}</button></p>'
-        f'<div class="pair"><form id="prompt" autocomplete="off" novalidate>{_fields(say)}</form>{_preview(say)}</div>'
+        f'<div class="pair"><form id="prompt" aria-label="{say["form"]}" autocomplete="off" novalidate>{_fields(say)}</form>{_preview(say)}</div>'
         f'<section id="versions" aria-labelledby="versions-title" hidden><h3 id="versions-title">{say["versions"]}</h3><ol id="dated"></ol></section>'
         "</section>"
     )
