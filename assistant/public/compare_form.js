@@ -21,16 +21,19 @@ export const changeTask = async () => {
   await prepare();
 };
 
-// Two candidates at least, those of last time where they are still offered.
+// Two candidates at least, those of last time where they are still offered. Until what is offered is known there are none to fill in.
 export const prepare = async () => {
   const now = task();
+  byId("candidates").replaceChildren();
+  byId("add").disabled = true;
   offered[now] ||= (await request(`models?task=${now}`)).models;
   if (now === "text") await loadPrompts();
+  if (now !== task()) return;
+  byId("candidates").replaceChildren();
+  byId("add").disabled = false;
   const kept = (JSON.parse(localStorage.getItem(KEPT) || "{}")[now] || []).slice(0, MOST);
-  const place = byId("candidates");
-  place.replaceChildren();
   kept.forEach((values) => add(values));
-  for (let n = place.children.length; n < FEWEST; n += 1) add({ model: (offered[now][n] || offered[now][0] || {}).id });
+  for (let n = kept.length; n < FEWEST; n += 1) add({ model: (offered[now][n] || offered[now][0] || {}).id });
 };
 
 const forms = () => [...byId("candidates").children];

@@ -54,7 +54,8 @@ def compare_page(context: BrowserContext, server: Server) -> Page:
 
 
 def choose(page: Page, *models: str) -> None:
-    """Each of them as another model than the listed ones."""
+    """Each of them as another model than the listed ones, once those are there."""
+    page.locator(".candidate").first.wait_for()
     while page.locator(".candidate").count() < len(models):
         page.get_by_role("button", name="Add a candidate").click()
     for n, model in enumerate(models):
