@@ -73,8 +73,8 @@ const look = () => attempt(() => preview(table(), (problems) => {
 }));
 
 const changed = () => {
-  quiet();
   const now = typed();
+  if (now !== kept) quiet();
   if (draft && now !== kept) sessionStorage.setItem(draft, now);
   else if (draft) sessionStorage.removeItem(draft);
   if (now === kept) setHidden(byId("draft-note"), true);

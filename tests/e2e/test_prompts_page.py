@@ -85,6 +85,7 @@ def test_a_prompt_is_made_tried_changed_restored_used_and_exported(
     expect(page.locator("#dated del")).to_contain_text(["only in version 1", "What is the capital"])
     expect(page.locator("#dated ins")).to_contain_text(["only in the present", "System prompt: Answer in one word."])
     page.locator("#versions").scroll_into_view_if_needed()
+    expect(page.locator("#said")).to_be_in_viewport()
     picture_of(page, "prompts-versions")
     page.get_by_role("button", name="Restore version 1").click()
     expect(page.locator("#said")).to_have_text("Version 1 is the newest again, as version 3.")
