@@ -35,6 +35,7 @@ async def clients(chainlit: None, tmp_path: Path, models: OpenAIServer) -> Async
     from assistant.app_server import _open
     from assistant.app_state import open_page
     from assistant.settings import SettingsError
+    from tools.engines.errors import EngineError
 
     (tmp_path / "assistant.toml").write_text(f'chat = "here:one"\n[endpoints.here]\nbase_url = "{models.url}"\n')
     settings = load_settings(tmp_path, {"ASSISTANT_HOME": str(tmp_path / "home")})
@@ -46,6 +47,7 @@ async def clients(chainlit: None, tmp_path: Path, models: OpenAIServer) -> Async
         app.include_router(app_compare.router)
         app.include_router(app_compare_page.router)
         app.add_exception_handler(SettingsError, knowledge_failed)
+        app.add_exception_handler(EngineError, knowledge_failed)
         app.dependency_overrides[get_current_user] = lambda: User(identifier=name)
         headers = {"Accept-Language": language}
         return Client(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers, timeout=60)
@@ -124,6 +126,23 @@ async def test_what_is_no_recording_is_refused_and_leaves_nothing(clients: Any, 
     answer = await clients("ada").post("/compare/api/recordings?name=notes.txt", content=b"Only words.")
     assert answer.status_code == 400 and "is no recording" in answer.json()["detail"]
     assert not [path for path in (tmp_path / "home" / "compared").rglob("*") if path.is_file()]
+
+
+async def test_prompts_of_the_library_are_offered_and_shown_to_the_model(clients: Any, models: OpenAIServer) -> None:
+    offered = (await clients("ada").get("/compare/api/prompts")).json()["prompts"]
+    translate = next(row for row in offered if row["name"] == "translate")
+    assert translate["inputs"][0]["name"] == "language"
+    candidates = [{"model": "here:one"}, {"model": "here:one", "prompt": '/translate language="Dutch"'}]
+    await run(clients("ada"), asked="Good night", candidates=candidates)
+    asked = {r.body["messages"][-1]["content"] for r in models.received if "messages" in r.body}
+    assert asked == {"Good night", "Translate into Dutch:\n\nGood night"}
+    wish = {
+        "task": "text",
+        "asked": "?",
+        "candidates": [{"model": "here:one"}, {"model": "here:one", "prompt": "/nobody"}],
+    }
+    answer = await clients("ada", "fr").post("/compare/api/run", json=wish)
+    assert answer.status_code == 400 and answer.json()["detail"].startswith("Il n'y a pas de prompt nobody.")
 
 
 async def test_the_page_offers_models_and_says_where_they_go(clients: Any) -> None:
