@@ -301,7 +301,7 @@ def _holds_secret(template: str) -> bool:
     if marked == stand_in:
         return False
     url = _url(marked)
-    return any(secret not in (None, stand_in) for secret in (url.password, *_query_secrets(url)))
+    return any(secret not in (None, "", stand_in) for secret in (url.password, *_query_secrets(url)))
 
 
 def _query_secrets(url: URL) -> list[str]:

@@ -346,6 +346,7 @@ def test_a_password_is_kept_only_as_the_name_of_a_variable() -> None:
     assert Database(named, "postgresql://ada:s3cr3t@db:5/shop").template == named
     half = "postgresql://ada:pre${DB_PASSWORD}@db/shop"
     assert Database(half, "postgresql://ada:pres3cr3t@db/shop").template is None
+    assert Database("postgresql://ada:@db/shop").template is not None
     for database in (Database(real), Database(named, "postgresql://ada:s3cr3t@db:5/shop")):
         assert "s3cr3t" not in database.safe and "ada" not in database.safe
 
