@@ -8,6 +8,7 @@ from assistant.app_errors import in_language
 from assistant.app_model_words import in_words
 from assistant.measured import Known, Measured
 from assistant.model_cards import Card
+from assistant.price_words import price_in_words
 from tools.engines.base import ModelCard
 from tools.engines.catalogue import PROVIDERS
 from tools.engines.filters import ANY_LANGUAGE, gives, openness_of, takes
@@ -38,7 +39,7 @@ def _facts(card: Card, say: Mapping[str, str], language: str) -> Iterator[Fact]:
     why = _with_comma(in_language(card.fit.why, language), say)
     yield "fits", say["fits_why"].format(fits=fits(card, say), why=why), ""
     yield "measured", _measured(card.known.measured, model.id, say), ""
-    # The price of a call stands here, before what the model is good for.
+    yield "price", price_in_words(card.tariff, say, "," if _is_french(say) else "."), _price_list(card)
     yield "languages", ", ".join(say["multilingual"] if code == ANY_LANGUAGE else code for code in model.languages), ""
     yield "sees", say["yes"] if model.sees_images else say["no"] if model.task == "text" else "", ""
     yield "tools", _tools(model, card.known, say) if model.task == "text" else "", ""
@@ -123,6 +124,11 @@ def _address(model: ModelCard) -> str:
         return model.source
     on_hub = model.runs == "local" and model.source.count("/") == 1 and " " not in model.source
     return HUB + model.source if on_hub and PROVIDERS[model.id.partition(":")[0]].runs == "local" else ""
+
+
+def _price_list(card: Card) -> str:
+    price = card.tariff.price
+    return price.source if price and price.source.startswith("https://") else ""
 
 
 def _digests(card: Card) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from assistant.check import check_capabilities, machine_facts
 from assistant.cli_output import DONE, FAILED, Meter, megabytes, note, print_json, print_table, print_text
 from assistant.engines import TASKS, engine_options
 from assistant.model_cards import card_json, find_cards
+from assistant.price_words import price_in_words
 from assistant.settings import Settings, with_model
 from tools.engines.base import ModelCard, Task
 from tools.engines.catalogue import PROVIDERS, card_of, split_id
@@ -64,11 +65,12 @@ def parameters(count: int | None) -> str:
 def show(settings: Settings, model: str, json_lines: bool) -> None:
     """Raises: ModelNotFound."""
     wanted = card_of(model).id
-    values = next(card_json(card) for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted)
+    card = next(card for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted)
+    values = card_json(card)
     if json_lines:
         print_json(values)
         return
-    rows = {name: _in_words(value) for name, value in values.items()}
+    rows = {name: _in_words(value) for name, value in values.items()} | {"price": price_in_words(card.tariff)}
     print_table((name, text) for name, text in rows.items() if text)
 
 

@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assistant.engines import TASKS, model_of
+from assistant.engines import TASKS, endpoint_of, model_of
 from assistant.measured import Known, measurements
-from assistant.settings import CAPABILITIES, Settings
+from assistant.meter import Tariff, tariff_of
+from assistant.price_words import price_json
+from assistant.prices import load_prices
+from assistant.settings import CAPABILITIES, Settings, SettingsError, with_model
 from tools.engines.base import ModelCard
 from tools.engines.catalogue import Fit, cards
 from tools.engines.filters import Filter, gives, openness_of, select, takes
@@ -17,17 +20,22 @@ from tools.engines.hub import Fetched, fetched_of, folder_of
 
 @dataclass(frozen=True)
 class Card:
-    """One row. `used_for` names the capabilities that are set to it; `fetched` says what of it lies here from the hub."""
+    """One row. `used_for` names the capabilities that are set to it; `fetched` says what of it lies here from the hub, and
+    `tariff` what a call costs."""
 
     model: ModelCard
     fit: Fit
     known: Known
     used_for: tuple[str, ...]
     fetched: Fetched | None
+    tariff: Tariff
 
 
 def find_cards(settings: Settings, wanted: Filter, served: tuple[ModelCard, ...] = ()) -> list[Card]:
-    """The cards that meet `wanted`, those that servers told of (`served`) behind the listed ones. Raises: BadInput."""
+    """The cards that meet `wanted`, those that servers told of (`served`) behind the listed ones.
+
+    Raises: BadInput, SettingsError (a price file that cannot be used).
+    """
     listed = cards()
     ids = {card.id for card in listed}
     every = [*listed, *(card for card in served if card.id not in ids)]
@@ -40,6 +48,7 @@ def find_cards(settings: Settings, wanted: Filter, served: tuple[ModelCard, ...]
             known.of(card.id),
             tuple(name for name, model in used.items() if model == card.id),
             fetched_of(folder_of(card.source, settings.home / "models")) if _on_hub(card) else None,
+            tariff_for(settings, card),
         )
         for card, fit in select(wanted, every)
     ]
@@ -61,9 +70,22 @@ def card_json(card: Card) -> dict[str, Any]:
         "used_for": card.used_for,
         "measured": asdict(card.known.measured) if card.known.measured else None,
         "tool_calls": asdict(card.known.tool_calls) if card.known.tool_calls else None,
+        "price": price_json(card.tariff),
         "fetched": asdict(card.fetched) if card.fetched else None,
     }
     return {**first, "fits": card.fit.fits, "why": card.fit.why, **values, **more}
+
+
+def tariff_for(settings: Settings, card: ModelCard) -> Tariff:
+    """What calls of it cost where it would be asked with these settings. Raises: SettingsError (the price file)."""
+    capability = capability_for(card)
+    table = getattr(with_model(settings, capability, card.id), capability)
+    try:
+        endpoint = endpoint_of(settings, card.id.partition(":")[0], table.base_url or card.base_url)
+    except SettingsError:
+        price = load_prices(settings.home).of(card.id)
+        return Tariff(card.id, "", price if price and price.own else None, False)
+    return tariff_of(card.id, endpoint, settings.home)
 
 
 def capability_for(card: ModelCard) -> str:
