@@ -326,7 +326,7 @@ class Assistant:
             thread=thread,
             pictures=self.settings.image.enabled,
             ask=text,
-            model_chooses=bool(not only and text and text.card.calls_tools),
+            model_chooses=not only and self.engines.calls_tools(turn.models),
         )
 
     async def _act(

@@ -41,7 +41,7 @@ def _facts(card: Card, say: Mapping[str, str], language: str) -> Iterator[Fact]:
     yield "measured", _measured(card.known.measured, model.id, say), ""
     yield "price", price_in_words(card.tariff, say, "," if _is_french(say) else "."), _price_list(card)
     yield "languages", ", ".join(say["multilingual"] if code == ANY_LANGUAGE else code for code in model.languages), ""
-    yield "sees", say["yes"] if model.sees_images else say["no"] if model.task == "text" else "", ""
+    yield "sees", _sees(model, card.known, say) if model.task == "text" else "", ""
     yield "tools", _tools(model, card.known, say) if model.task == "text" else "", ""
     yield "limits", in_words(model.limits, language), ""
     for figure in model.benchmarks:
@@ -73,12 +73,6 @@ def size(size_bytes: int | None, say: Mapping[str, str]) -> str:
     return _with_comma(text, say)
 
 
-def calls_tools(card: Card) -> bool:
-    """What was found here counts, and before that what its maker says."""
-    probed = card.known.tool_calls
-    return probed.works if probed else card.model.calls_tools
-
-
 def _measured(found: Measured | None, model_id: str, say: Mapping[str, str]) -> str:
     if found is None:
         return say["not_measured"].format(id=model_id)
@@ -99,6 +93,12 @@ def _tools(model: ModelCard, known: Known, say: Mapping[str, str]) -> str:
         verdict = say["tools_works" if told.works else "tools_fails"]
         return say["tools_right"].format(date=told.date[:10], right=told.right, of=told.of) + f", {verdict}"
     return say["tools_said"].format(id=model.id) if model.calls_tools else say["tools_none"]
+
+
+def _sees(model: ModelCard, known: Known, say: Mapping[str, str]) -> str:
+    if known.sight:
+        return say["sees_tried"].format(date=known.sight.date[:10], answer=say["yes" if known.sight.works else "no"])
+    return say["sees_said"].format(id=model.id) if model.sees_images else say["no"]
 
 
 def _modalities(model: ModelCard, say: Mapping[str, str]) -> str:

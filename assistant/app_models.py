@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from assistant.app_config import models_texts
 from assistant.app_errors import in_language
-from assistant.app_model_facts import calls_tools, facts_of, fits, number, size
+from assistant.app_model_facts import facts_of, fits, number, size
 from assistant.app_routes import CurrentUser, language_of
 from assistant.app_state import open_page, page
 from assistant.endpoints import ask_endpoints, configured_endpoints
@@ -153,7 +153,7 @@ def _row(card: Card, say: Any) -> dict[str, Any]:
     marks = [
         (bool(card.used_for), "used"),
         (model.sees_images, "sees"),
-        (calls_tools(card), "tools"),
+        (model.calls_tools, "tools"),
         (card.known.measured is not None, "here"),
     ]
     return {

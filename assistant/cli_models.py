@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from assistant.check import check_capabilities, machine_facts
+from assistant.cli_model_work import probed_in_words
 from assistant.cli_output import DONE, FAILED, Meter, megabytes, note, print_json, print_table, print_text
 from assistant.engines import TASKS, engine_options
-from assistant.model_cards import card_json, find_cards
+from assistant.model_cards import Card, card_json, find_cards
 from assistant.price_words import price_in_words
 from assistant.settings import Settings, with_model
 from tools.engines.base import ModelCard, Task
@@ -70,8 +71,19 @@ def show(settings: Settings, model: str, json_lines: bool) -> None:
     if json_lines:
         print_json(values)
         return
-    rows = {name: _in_words(value) for name, value in values.items()} | {"price": price_in_words(card.tariff)}
+    rows = {name: _in_words(value) for name, value in values.items()} | _told(card)
     print_table((name, text) for name, text in rows.items() if text)
+
+
+def _told(card: Card) -> dict[str, str]:
+    """What stands better in a sentence than in its parts."""
+    probed = {"tool_calls": card.known.tool_calls, "sight": card.known.sight}
+    tried = {
+        name: f"probed here on {found.date[:10]}, {probed_in_words(name, found)}"
+        for name, found in probed.items()
+        if found
+    }
+    return {**tried, "price": price_in_words(card.tariff)}
 
 
 def _in_words(value: Any) -> str:

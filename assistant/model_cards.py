@@ -11,7 +11,8 @@ from assistant.measured import Known, measurements
 from assistant.meter import Tariff, tariff_of
 from assistant.price_words import price_json
 from assistant.prices import load_prices
-from assistant.settings import CAPABILITIES, Settings, SettingsError, with_model
+from assistant.settings import CAPABILITIES, Settings, SettingsError
+from assistant.using import settings_for
 from tools.engines.base import ModelCard
 from tools.engines.catalogue import Fit, cards
 from tools.engines.filters import Filter, gives, openness_of, select, takes
@@ -38,8 +39,8 @@ def find_cards(settings: Settings, wanted: Filter, served: tuple[ModelCard, ...]
     """
     listed = cards()
     ids = {card.id for card in listed}
-    every = [*listed, *(card for card in served if card.id not in ids)]
     known = measurements(settings.home)
+    every = [as_tried(card, known.of(card.id)) for card in (*listed, *(c for c in served if c.id not in ids))]
     used = {name: model_of(settings, name) for name in CAPABILITIES}
     return [
         Card(
@@ -52,6 +53,15 @@ def find_cards(settings: Settings, wanted: Filter, served: tuple[ModelCard, ...]
         )
         for card, fit in select(wanted, every)
     ]
+
+
+def as_tried(card: ModelCard, known: Known) -> ModelCard:
+    """Whether it calls tools and sees: what was tried here counts more than what its maker says."""
+    return replace(
+        card,
+        calls_tools=known.tool_calls.works if known.tool_calls else card.calls_tools,
+        sees_images=known.sight.works if known.sight else card.sees_images,
+    )
 
 
 def card_json(card: Card) -> dict[str, Any]:
@@ -70,6 +80,7 @@ def card_json(card: Card) -> dict[str, Any]:
         "used_for": card.used_for,
         "measured": asdict(card.known.measured) if card.known.measured else None,
         "tool_calls": asdict(card.known.tool_calls) if card.known.tool_calls else None,
+        "sight": asdict(card.known.sight) if card.known.sight else None,
         "price": price_json(card.tariff),
         "fetched": asdict(card.fetched) if card.fetched else None,
     }
@@ -79,9 +90,9 @@ def card_json(card: Card) -> dict[str, Any]:
 def tariff_for(settings: Settings, card: ModelCard) -> Tariff:
     """What calls of it cost where it would be asked with these settings. Raises: SettingsError (the price file)."""
     capability = capability_for(card)
-    table = getattr(with_model(settings, capability, card.id), capability)
+    table = getattr(settings_for(settings, capability, card.id, card), capability)
     try:
-        endpoint = endpoint_of(settings, card.id.partition(":")[0], table.base_url or card.base_url)
+        endpoint = endpoint_of(settings, card.id.partition(":")[0], table.base_url)
     except SettingsError:
         price = load_prices(settings.home).of(card.id)
         return Tariff(card.id, "", price if price and price.own else None, False)
