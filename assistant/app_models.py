@@ -80,11 +80,14 @@ async def card(request: Request, user: CurrentUser, id: Annotated[str, Query(max
     commands = [f"assistant models measure {id}", f"assistant models use {id}"]
     if found.model.runs == "local" and not found.model.starter:
         commands.insert(0, f"assistant models pull {id}")
+    if tryable := found.model.task == "text" and found.model.runs == "hosted":
+        commands.append(f"assistant models probe {id}")
     return {
         "id": id,
         "facts": [{"label": label, "text": text, "address": at} for label, text, at in facts_of(found, say, language)],
         "use": capability if may_choose(user) and capability not in found.used_for else None,
         "used": list(found.used_for),
+        "probe": tryable and may_choose(user),
         "commands": commands,
     }
 

@@ -78,6 +78,7 @@ def build(settings: Settings) -> ASGIApp:
     from assistant.app_knowledge_jobs import router as jobs
     from assistant.app_knowledge_page import router as knowledge_page
     from assistant.app_knowledge_web import router as web
+    from assistant.app_model_probe import router as model_probe
     from assistant.app_models import router as models
     from assistant.app_models_page import router as models_page
     from assistant.app_passages import router as passages
@@ -103,6 +104,7 @@ def build(settings: Settings) -> ASGIApp:
         web,
         models_page,
         models,
+        model_probe,
         evaluations,
     ):
         app.include_router(further)

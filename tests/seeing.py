@@ -24,7 +24,8 @@ def opened(url: str) -> Image.Image:
 def looks(received: Received) -> Reply:
     """What stands in the first picture of the last message; words alone where it has none."""
     content: Any = received.body["messages"][-1]["content"]
-    shown = [part["image_url"]["url"] for part in content if part["type"] == "image_url"] if content[0] != "H" else []
+    parts = [] if isinstance(content, str) else content
+    shown = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
     return Reply((read(opened(shown[0]).convert("RGB")),)) if shown else Reply()
 
 
