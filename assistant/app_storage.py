@@ -7,7 +7,6 @@ in the order they were made, a thread is never without an owner, and a deleted t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import shutil
 import uuid
@@ -23,8 +22,9 @@ from chainlit.data.base import BaseDataLayer
 from chainlit.types import Feedback, PageInfo, PaginatedResponse, Pagination, ThreadDict, ThreadFilter
 from chainlit.user import PersistedUser, User
 from chainlit.utils import utc_now
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from assistant.history import open_database
 from knowledge.kept_files import link
 
 _metadata = sa.MetaData()
@@ -103,12 +103,7 @@ class PageStore(BaseDataLayer):  # type: ignore[misc]
     async def open(self) -> AsyncEngine:
         async with self._opening:
             if self._engine is None:
-                engine = create_async_engine(self._url)
-                if engine.dialect.name == "sqlite":
-                    sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-                async with engine.begin() as connection:
-                    await connection.run_sync(_metadata.create_all)
-                self._engine = engine
+                self._engine = await open_database(self._url, _metadata)
             return self._engine
 
     async def close(self) -> None:
@@ -439,9 +434,3 @@ def _thread_dict(row: Mapping[str, Any], steps: list[Any], elements: list[Any]) 
 
 def _feedback_dict(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": row["id"], "forId": row["for_id"], "value": row["value"], "comment": row["comment"]}
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        with contextlib.closing(connection.cursor()) as cursor:
-            cursor.execute(f"PRAGMA {pragma}")

@@ -18,6 +18,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from knowledge.write_ahead import use_write_ahead_log
+
 TurnState = Literal["running", "done", "failed", "stopped", "interrupted", "replaced"]
 
 _metadata = sa.MetaData()
@@ -202,6 +204,8 @@ async def open_database(url: str, tables: sa.MetaData) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
     async with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")  # Another process may be making the same tables.
         await connection.run_sync(tables.create_all)
     return engine
 
@@ -226,7 +230,8 @@ def _explain(context: sa.ExceptionContext) -> None:
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+    use_write_ahead_log(connection.execute)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from assistant.prices import FILE, Cost
 from assistant.settings import Spending
+from knowledge.write_ahead import use_write_ahead_log
 from tools.engines.base import Usage
 from tools.engines.errors import EngineError
 
@@ -104,7 +105,8 @@ class Ledger:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self._path, timeout=20, isolation_level=None)) as connection:
-                connection.executescript(f"PRAGMA journal_mode=WAL; {SCHEMA}")
+                use_write_ahead_log(connection.execute)
+                connection.executescript(SCHEMA)
                 try:
                     yield connection
                 except BaseException:

@@ -25,9 +25,10 @@ from knowledge import elsewhere, lexical, tags, vector_sets
 from knowledge.documents import Chunk, KnowledgeError, Page, Skipped, Source, SourceState
 from knowledge.scripts import marks, run_script
 from knowledge.vector_sets import VectorSets, check_serving, read_sets
+from knowledge.write_ahead import use_write_ahead_log
 
-LOG_ATTEMPTS = 40
-LOG_WAIT_S = 0.05
+EMPTYING_ATTEMPTS = 40
+EMPTYING_WAIT_S = 0.05
 SCHEMA_VERSION = 4
 SCHEMA = (
     """
@@ -379,12 +380,12 @@ class Database:
 
     def _empty_log(self) -> None:
         """Deleted pages stay in the write-ahead log until it is written over, which waits for whoever reads."""
-        for _attempt in range(LOG_ATTEMPTS):
+        for _attempt in range(EMPTYING_ATTEMPTS):
             with self._guard, _explained(self._path):
                 busy = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if not busy:
                 return
-            time.sleep(LOG_WAIT_S)
+            time.sleep(EMPTYING_WAIT_S)
 
     def mark_interrupted(self) -> None:
         """What a dead process left under way is listed as failed and its chunks go, unless a job will go on with it."""
@@ -495,7 +496,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = _connect(f"file:{_quoted(path)}")
-        _use_write_ahead_log(connection)
+        use_write_ahead_log(connection.execute)
         # In the write-ahead log this still outlives kill -9; only a power cut may take the last moments, and leaves all consistent.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -510,18 +511,6 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
         connection = _connect(f"file:{_quoted(path)}?mode=ro&immutable=1")
         connection.execute("SELECT count(*) FROM sources").fetchone()
         return connection, True
-
-
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait by itself here while another process begins with the same file."""
-    for attempt in range(LOG_ATTEMPTS):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or attempt == LOG_ATTEMPTS - 1:
-                raise
-            time.sleep(LOG_WAIT_S)
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:

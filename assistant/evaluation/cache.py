@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.settings import SettingsError
+from knowledge.write_ahead import use_write_ahead_log
 
 
 class Cache:
@@ -21,8 +22,8 @@ class Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None)
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-                self._db.execute(f"PRAGMA {pragma}")
+            use_write_ahead_log(self._db.execute)
+            self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, created REAL, value TEXT)")
         except (OSError, sqlite3.Error) as error:
             raise _unwritable(self.path, error) from error

@@ -407,3 +407,47 @@ def test_a_model_of_the_hub_is_refused_offline_in_one_line(assistant: Run) -> No
     assert done.returncode == 2
     assert "offline" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+PROMPTS = """
+[[prompt]]
+name = "capital"
+message = "The capital of {{country}} is called what? {{text}}"
+examples = [{ question = "The capital of Spain is called what?", answer = "Madrid" }]
+inputs = [{ name = "country", type = "choice", choices = ["France", "Italy"], default = "France" }]
+"""
+
+
+def test_a_prompt_is_kept_asked_by_its_command_changed_and_restored(assistant: Run, tmp_path: Path) -> None:
+    added = assistant("prompts", "add", "-", stdin=PROMPTS)
+    assert (added.returncode, added.stdout) == (0, "/capital is kept as version 1.\n")
+    asked = lines(assistant("ask", "/capital country=Italy In one word.", "--json"))
+    assert [asked[0]["tool"], asked[-1]["event"]] == ["write_text", "done"]
+    (receipt,) = lines(assistant("receipts", "show", asked[-1]["receipt"], "--json"))
+    used = receipt["prompt"]
+    assert used["message"] == "The capital of Italy is called what? In one word."
+    assert used["examples"] == [["The capital of Spain is called what?", "Madrid"]]
+    assert assistant("prompts", "add", "-", stdin=PROMPTS.replace("Madrid", "Madrid, Spain")).returncode == 0
+    assert "version 3" in assistant("prompts", "restore", "capital", "1").stdout
+    (shown,) = lines(assistant("prompts", "show", "capital", "--json"))
+    assert shown["examples"][0]["answer"] == "Madrid" and shown["tokens"] > 0
+    assert [one["version"] for one in shown["versions"]] == [3, 2, 1]
+    exported = tmp_path / "mine.json"
+    assert assistant("prompts", "export", "-o", str(exported)).returncode == 0
+    assert assistant("prompts", "remove", "capital").stdout == "/capital is removed, with 3 versions.\n"
+    assert assistant("prompts", "add", str(exported)).stdout == "/capital is kept as version 1.\n"
+
+
+def test_a_prompt_that_lacks_something_says_what_and_asks_nothing(assistant: Run, tmp_path: Path) -> None:
+    no_choice = assistant("ask", "/translate language=Klingon Good morning.")
+    assert (no_choice.returncode, no_choice.stdout) == (2, "")
+    assert "Klingon" in no_choice.stderr and "French" in no_choice.stderr
+    no_text = assistant("ask", "/translate")
+    assert no_text.returncode == 2 and "/translate needs a text." in no_text.stderr
+    no_profile = assistant("ask", "Hello", "--profile", "nobody")
+    assert no_profile.returncode == 0 and "The prompt nobody" in no_profile.stderr
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('[[prompt]]\nname = "a b"\nmessage = "{{x}}"\n')
+    broken = assistant("prompts", "add", str(wrong))
+    assert broken.returncode == 2 and "a b" in broken.stderr
+    assert "a b" not in assistant("prompts").stdout
