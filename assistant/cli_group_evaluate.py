@@ -33,7 +33,12 @@ Levers = Annotated[
         help="zero-shot, one-shot, few-shot, context or retrieval; may be repeated. Without it: what the data allows.",
     ),
 ]
-Cap = Annotated[float | None, typer.Option("--cap", min=0, metavar="USD", help="Stop before more than this is spent.")]
+Cap = Annotated[
+    float | None,
+    typer.Option(
+        "--cap", min=0, metavar="AMOUNT", help="Stop before more than this is spent, in the currency of the prices."
+    ),
+]
 Shots = Annotated[int, typer.Option("-k", min=1, max=20, help="Examples of few-shot.")]
 Seed = Annotated[int, typer.Option(min=0, help="Which rows are kept for examples.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Calls at once at a provider.")]
