@@ -70,6 +70,7 @@ def build(settings: Settings) -> ASGIApp:
     from jwt import InvalidTokenError
 
     from assistant.app_compare import router as compare
+    from assistant.app_compare_cost import router as compare_cost
     from assistant.app_compare_page import router as compare_page
     from assistant.app_evaluations import router as evaluations
     from assistant.app_guard import Guard
@@ -110,6 +111,7 @@ def build(settings: Settings) -> ASGIApp:
         app.include_router(further)
     app.include_router(compare_page)
     app.include_router(compare)
+    app.include_router(compare_cost)
     app.add_exception_handler(SettingsError, knowledge_failed)
     app.add_exception_handler(HistoryError, knowledge_failed)
     app.add_exception_handler(KnowledgeError, knowledge_failed)

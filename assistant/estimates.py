@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assistant.agent import Assistant, Turn, with_command
+from assistant.engines import Engines
 from assistant.meter import Tariff
 from assistant.metered import sound_s
 from assistant.prices import Cost
@@ -61,6 +62,20 @@ class Estimate:
     def most(self) -> Cost | None:
         return _sum([leg.most for leg in self.legs])
 
+    def by_currency(self) -> list[tuple[Cost, Cost]]:
+        """(about, at most) in each currency; nothing where a price is unknown."""
+        paid = [(leg.about, leg.most) for leg in self.legs if leg.about and leg.most and not leg.about.local]
+        if any(leg.about is None or leg.most is None for leg in self.legs):
+            return []
+        names = dict.fromkeys(about.currency for about, _ in paid)
+        return [
+            (
+                Cost(sum(about.amount for about, _ in paid if about.currency == name), name),
+                Cost(sum(most.amount for about, most in paid if about.currency == name), name),
+            )
+            for name in names
+        ]
+
 
 async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attachment] = ()) -> Estimate:
     """What `turn` would call. A tool that is not forced is the one the classifier thinks of.
@@ -81,7 +96,7 @@ async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attac
         decided = await assistant.router.decide(turn.text, kinds=kinds, thread=thread, pictures=pictures, ask=None)
         tool = decided.tool or "write_text"
     options = {**assistant.engines.answer_options(), **turn.options}
-    said = sum(_tokens(t.request) + _tokens(t.answer) for t in past)
+    said = sum(tokens_about(t.request) + tokens_about(t.answer) for t in past)
     context = assistant.settings.chat.context_tokens or 128_000
     asked = _asked_tokens(prompt, turn.text)
     chat = _Chat(min(said + asked + PICTURE * kinds.count("image"), context), int(options["max_tokens"]))
@@ -96,22 +111,22 @@ async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attac
             if turn.text.strip() and asks_more(turn.text) and not asks_english(turn.text):
                 wanted.append(("chat", *chat.usages(PASSAGES)))
         case "search_knowledge":
-            question = Usage(prompt_tokens=_tokens(turn.text))
+            question = Usage(prompt_tokens=tokens_about(turn.text))
             wanted += [("embedding", question, question), ("chat", *chat.usages(PASSAGES))]
             if assistant.settings.reranker.model:
                 wanted.append(("reranker", question, question))
         case _:
             wanted.append(("chat", *chat.usages(0)))
-    legs = [leg for one in wanted if (leg := _leg(assistant, turn.models, *one))]
+    legs = [leg for one in wanted if (leg := leg_of(assistant.engines, turn.models, *one))]
     return Estimate(tool, legs)
 
 
 def _asked_tokens(prompt: Filled | None, text: str) -> int:
     """Of the system prompt and the message, with what a prompt of the library makes of them."""
     if prompt is None:
-        return _tokens(SYSTEM) + _tokens(text)
-    shown = sum(_tokens(message.content) for message in prompt.shown())
-    return _tokens(SYSTEM if prompt.system is None else prompt.system) + shown + _tokens(prompt.message)
+        return tokens_about(SYSTEM) + tokens_about(text)
+    shown = sum(tokens_about(message.content) for message in prompt.shown())
+    return tokens_about(SYSTEM if prompt.system is None else prompt.system) + shown + tokens_about(prompt.message)
 
 
 @dataclass(frozen=True)
@@ -124,10 +139,10 @@ class _Chat:
         return about, replace(about, completion_tokens=self.longest)
 
 
-def _leg(assistant: Assistant, models: Mapping[str, str], capability: str, about: Usage, most: Usage) -> Leg | None:
+def leg_of(engines: Engines, models: Mapping[str, str], capability: str, about: Usage, most: Usage) -> Leg | None:
     """None where no model is chosen for it."""
     try:
-        tariff: Tariff = assistant.engines.tariff(capability, models)
+        tariff: Tariff = engines.tariff(capability, models)
     except EngineError:
         return None
     return Leg(capability, tariff.model, tariff.host, tariff.cost(about), tariff.cost(most))
@@ -144,7 +159,7 @@ async def _length_s(attachments: Sequence[Attachment]) -> float | None:
     return sum(lengths) if lengths else None
 
 
-def _tokens(text: str) -> int:
+def tokens_about(text: str) -> int:
     return len(text.encode(errors="replace")) // BYTES_A_TOKEN + 1
 
 
@@ -165,16 +180,17 @@ def _sum(costs: Sequence[Cost | None]) -> Cost | None:
 # In words
 
 
-def money(cost: Cost, comma: str = ".") -> str:
-    """`0.4 ct`, `1.20 USD`; what is less than a tenth of a cent says so."""
+def money(cost: Cost, comma: str = ".", named: bool = False) -> str:
+    """`0.4 ct`, `1.20 USD`; what is less than a tenth of a cent says so. `named` says of cents too what they are hundredths of."""
+    of = f" ({cost.currency})" if named else ""
     if cost.currency not in ("USD", "EUR"):
         text = f"{cost.amount:.3g} {cost.currency}"
     elif cost.amount >= 1:
         text = f"{cost.amount:.2f} {cost.currency}"
     elif cost.amount and cost.amount < 0.0005:
-        text = "< 0.1 ct"
+        text = "< 0.1 ct" + of
     else:
-        text = f"{cost.amount * 100:.1f} ct"
+        text = f"{cost.amount * 100:.1f} ct" + of
     return text.replace(".", comma)
 
 
@@ -185,9 +201,12 @@ def in_words(found: Estimate, say: Mapping[str, str] | None = None) -> str:
     if found.stays and (about is None or about.local):
         return say["stays_here"]
     to = say["goes_to"].format(places=places) if places else say["stays_here"]
-    if about is None:
+    sums = found.by_currency()
+    if about is None and not sums:
         return f"{to}, {say['price_unknown']}"
-    shown, longest = money(about, say["comma"]), money(most or about, say["comma"])
+    pairs = sums if len(sums) > 1 else [(about or sums[0][0], most or sums[0][1])]
+    named = len(pairs) > 1
+    shown, longest = (" + ".join(money(each[n], say["comma"], named) for each in pairs) for n in (0, 1))
     line = f"{to}, {shown if shown.startswith('<') else say['about_cost'].format(cost=shown)}"
     return line if longest == shown else f"{line} ({say['at_most'].format(cost=longest)})"
 
