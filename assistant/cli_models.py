@@ -17,6 +17,7 @@ from assistant.settings import Settings, with_model
 from tools.engines.base import ModelCard, Task
 from tools.engines.catalogue import PROVIDERS, card_of, split_id
 from tools.engines.device import DeviceArbiter
+from tools.engines.errors import ModelNotFound
 from tools.engines.filters import Filter
 from tools.engines.weights import fetch_weights
 
@@ -65,8 +66,11 @@ def parameters(count: int | None) -> str:
 
 def show(settings: Settings, model: str, json_lines: bool) -> None:
     """Raises: ModelNotFound."""
-    wanted = card_of(model).id
-    card = next(card for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted)
+    wanted = model.strip()
+    card = next((card for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted), None)
+    if card is None:
+        card_of(model)
+        raise ModelNotFound(f"No card for {wanted!r}.")
     values = card_json(card)
     if json_lines:
         print_json(values)

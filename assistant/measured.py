@@ -62,6 +62,9 @@ class Measurements:
     def of(self, model_id: str) -> Known:
         return self._models.get(model_id, Known())
 
+    def models(self) -> list[str]:
+        return list(self._models)
+
     def seeing(self) -> list[str]:
         """The models that were shown pictures and saw them."""
         return [name for name, known in self._models.items() if known.sight and known.sight.works]

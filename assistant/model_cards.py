@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from assistant.endpoints import served_cards
 from assistant.engines import TASKS, endpoint_of, model_of
 from assistant.measured import Known, measurements
 from assistant.meter import Tariff, tariff_of
@@ -33,15 +34,18 @@ class Card:
 
 
 def find_cards(settings: Settings, wanted: Filter, served: tuple[ModelCard, ...] = ()) -> list[Card]:
-    """The cards that meet `wanted`, those that servers told of (`served`) behind the listed ones.
+    """The cards that meet `wanted`, those that servers told of (`served`) behind the listed ones, and those of servers' models that
+    are set or were tried here.
 
     Raises: BadInput, SettingsError (a price file that cannot be used).
     """
     listed = cards()
-    ids = {card.id for card in listed}
     known = measurements(settings.home)
-    every = [as_tried(card, known.of(card.id)) for card in (*listed, *(c for c in served if c.id not in ids))]
     used = {name: model_of(settings, name) for name in CAPABILITIES}
+    own = served_cards(settings, [*filter(None, used.values()), *known.models()])
+    by_id = {card.id: card for card in (*own, *served)} | {card.id: card for card in listed}
+    order = dict.fromkeys(card.id for card in (*listed, *served, *own))
+    every = [as_tried(by_id[name], known.of(name)) for name in order]
     return [
         Card(
             card,

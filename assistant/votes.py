@@ -107,7 +107,7 @@ class Votes:
         async with (await self._open()).connect() as connection:
             row = (await connection.execute(query)).mappings().first()
         if row is None:
-            raise VoteError(f"There is no comparison {comparison}. `assistant leaderboard --export` lists them.")
+            raise VoteError(f"There is no comparison {comparison}. `assistant leaderboard --export -` lists them.")
         return Comparison(**row)
 
     async def vote(self, comparison: str, user: str, choice: str) -> Comparison:

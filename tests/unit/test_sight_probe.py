@@ -158,6 +158,23 @@ def test_a_model_tried_for_tools_chooses_them_or_does_not(tmp_path: Path, known:
     assert not Engines(settings).calls_tools()
 
 
+def test_a_servers_model_that_was_tried_or_is_set_has_a_card_without_asking_the_server(
+    tmp_path: Path, known: Measurements, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "chat = 'work:set'\n[endpoints.work]\nbase_url = 'http://127.0.0.1:9/v1'\n"
+    Path("assistant.toml").write_text(text, "utf-8")
+    known.put("work:m", sight=YES)
+    known.put("gone:m", sight=YES)
+    assert call(["models", "show", "work:m"]) == 0
+    assert "probed here on 2026-11-30, 2 of 2 right: it sees pictures" in capsys.readouterr().out
+    assert call(["models", "--sees", "--provider", "work"]) == 0
+    assert "work:m" in capsys.readouterr().out
+    assert call(["models", "show", "work:set", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["used_for"] == ["chat"]
+    assert call(["models", "show", "gone:m"]) == 2
+    assert call(["models", "show", "work:else"]) == 2
+
+
 def test_the_catalogue_goes_by_what_was_tried(
     tmp_path: Path, known: Measurements, capsys: pytest.CaptureFixture[str]
 ) -> None:
