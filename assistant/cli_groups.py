@@ -17,6 +17,7 @@ Runs = Literal["local", "hosted"]
 Modality = Literal["text", "image", "sound", "vector", "score"]
 Architecture = Literal["encoder", "decoder", "encoder-decoder", "diffusion"]
 Capability = Literal["chat", "speech", "image", "embedding", "reranker", "voice"]
+File: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
 Probe = Literal["tools", "sight"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
