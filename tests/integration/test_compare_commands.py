@@ -123,9 +123,9 @@ def test_a_dry_run_tells_where_it_would_go_and_sends_nothing(
     run: Run, clips: Mapping[str, Path], server: OpenAIServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, (told,), _ = run("compare", "Why?", "-c", "openai:gpt-5", SMALL, "--dry-run")
-    assert status == 0 and told["to"] == ["OpenAI"] and 0 < told["cost"] < told["at_most"]
+    assert status == 0 and told["to"] == ["OpenAI"] and 0 < told["cost"] <= told["at_most"]
     assert [leg["model"] for leg in told["calls"]] == ["openai:gpt-5", SMALL]
-    _, (heard,), _ = run("compare", "--audio", str(clips[FOX]), "-c", "openai:whisper-1", "here:ear", "--dry-run")
+    _, (heard,), _ = run("compare", "--audio", str(clips["fox"]), "-c", "openai:whisper-1", "here:ear", "--dry-run")
     assert heard["currency"] == "USD" and 0 < heard["cost"] < 0.01
     assert call(["compare", "--picture", "A fox", "-c", "here:a", "here:b", "--dry-run"]) == 0
     assert capsys.readouterr().out == "stays here — here:a, here:b\n" and not server.received
