@@ -198,10 +198,10 @@ def in_words(found: Estimate, say: Mapping[str, str] | None = None) -> str:
     """`stays here`, `to OpenAI, about 0.4 ct (at most 2.1 ct)`. `say` has the words of another language."""
     say = say or WORDS
     about, most, places = found.about(), found.most(), ", ".join(found.places)
-    if found.stays and (about is None or about.local):
+    sums = found.by_currency()
+    if found.stays and (about.local if about else not sums):
         return say["stays_here"]
     to = say["goes_to"].format(places=places) if places else say["stays_here"]
-    sums = found.by_currency()
     if about is None and not sums:
         return f"{to}, {say['price_unknown']}"
     pairs = sums if len(sums) > 1 else [(about or sums[0][0], most or sums[0][1])]

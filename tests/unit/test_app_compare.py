@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -140,11 +141,17 @@ async def test_before_anything_is_sent_it_is_told_where_it_goes_and_about_what_i
     dear = await line("openai:gpt-5-mini", "openai:gpt-4.1", "here:one")
     assert dear == ("to OpenAI, about 0.3 ct (at most 1.0 ct)", True)
     assert await line("openai:gpt-5-mini", "openai:gpt-99") == ("to OpenAI, price unknown", True)
-    text = '[models]\n"openai:gpt-4.1" = { input = 2, output = 8, currency = "EUR" }\n'
+    text = '[models]\n"openai:gpt-4.1" = { input = 2, output = 8, currency = "EUR" }\n"here:one" = { input = 9, output = 9 }\n"here:two" = { input = 9, output = 9, currency = "CHF" }\n'
     (tmp_path / "home" / "prices.toml").write_text(text, "utf-8")
     mixed, _ = await line("openai:gpt-5", "openai:gpt-4.1")
     assert mixed.startswith("to OpenAI, about 0.3 ct (USD) + 0.2 ct (EUR) (at most")
+    own, leaves = await line("here:one", "here:two")
+    assert re.match(r"stays here, about \d\.\d ct \(USD\) \+ 0\.\d+ CHF \(at most", own) and not leaves
+    assert (await line("here:one", "here:free"))[0].startswith("stays here, about")
     assert (await line("openai:whisper-1", "here:ear", task="speech", sound_s=120))[0] == "to OpenAI, about 1.2 ct"
+    own, leaves = await line("here:one", "here:two")
+    assert re.match(r"stays here, about \d\.\d ct \(USD\) \+ 0\.\d+ CHF \(at most", own) and not leaves
+    assert (await line("here:one", "here:free"))[0].startswith("stays here, about")
     assert (await line("openai:whisper-1", "here:ear", task="speech"))[0] == "to OpenAI, price unknown"
     assert (await line("openai:dall-e-3", "openai:gpt-image-1", task="image"))[0] == "to OpenAI, about 33.0 ct"
     assert not models.received
