@@ -27,7 +27,7 @@ def _facts(card: Card, say: Mapping[str, str], language: str) -> Iterator[Fact]:
     model = card.model
     yield "task", say[f"task_{model.task}"], ""
     yield "takes", _modalities(model, say), ""
-    yield "runs", say[_where(model)], ""
+    yield "runs", say[_where(card)], ""
     yield "maker", model.maker, ""
     yield "parameters", number(model.parameters, say), ""
     yield "architecture", say[f"architecture_{model.architecture}"] if model.architecture else "", ""
@@ -106,14 +106,19 @@ def _modalities(model: ModelCard, say: Mapping[str, str]) -> str:
     return f"{before} → {after}"
 
 
-def _where(model: ModelCard) -> str:
+def _where(card: Card) -> str:
+    model = card.model
     if model.runs == "local":
         return "stays"
+    if not card.tariff.host:
+        return "server_here"
     at_its_maker = model.id.startswith(("openai:", "azure:")) or model.base_url
     return "leaves" if at_its_maker else "server"
 
 
 def _licence(model: ModelCard, say: Mapping[str, str]) -> str:
+    if model.licence in ("", "unknown"):
+        return say["licence_unknown"]
     openness = openness_of(model)
     told = say[f"openness_{openness}"] if openness else ""
     return model.licence if model.licence == "proprietary" or not told else f"{model.licence} ({told})"

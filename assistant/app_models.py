@@ -166,7 +166,7 @@ def _row(card: Card, say: Any) -> dict[str, Any]:
         "runs": say[f"runs_{model.runs}"],
         "parameters": number(model.parameters, say),
         "size": size(model.size_bytes, say),
-        "licence": model.licence,
+        "licence": say["licence_unknown"] if model.licence == "unknown" else model.licence,
         "fits": fits(card, say),
         "fitting": card.fit.fits,
         "marks": [say[f"mark_{name}"] for true, name in marks if true],

@@ -19,6 +19,9 @@ from tools.engines.catalogue import Fit, cards
 from tools.engines.filters import Filter, gives, openness_of, select, takes
 from tools.engines.hub import Fetched, fetched_of, folder_of
 
+UNKNOWN_HOST = "?"
+"""Where a model would be asked whose address nobody set yet."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -99,7 +102,7 @@ def tariff_for(settings: Settings, card: ModelCard) -> Tariff:
         endpoint = endpoint_of(settings, card.id.partition(":")[0], table.base_url)
     except SettingsError:
         price = load_prices(settings.home).of(card.id)
-        return Tariff(card.id, "", price if price and price.own else None, False)
+        return Tariff(card.id, UNKNOWN_HOST, price if price and price.own else None, False)
     return tariff_of(card.id, endpoint, settings.home)
 
 

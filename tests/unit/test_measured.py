@@ -82,7 +82,12 @@ def test_a_fact_that_is_not_known_has_no_line(tmp_path: Path) -> None:
     assert not {"Parameters", "Architecture", "Size", "Languages", "sha256"} & set(told)
     assert all(told.values())
     assert "leaves this machine" in told["Where it runs"]
-    assert "unless it is on this machine" in facts(Settings(home=tmp_path), "ollama:mistral:7b")["Where it runs"]
+    assert facts(Settings(home=tmp_path), "ollama:mistral:7b")["Where it runs"].startswith(
+        "On a server of this machine:"
+    )
+    elsewhere = Settings(home=tmp_path, keys={"OLLAMA_HOST": "192.168.7.7:11434"})
+    assert "unless it is on this machine" in facts(elsewhere, "ollama:mistral:7b")["Where it runs"]
+    assert facts(elsewhere, "ollama:mistral:7b")["Price"] == "price unknown"
 
 
 def test_every_sentence_of_every_card_has_french() -> None:
