@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from knowledge.database import text_digest
+from knowledge.database_file import text_digest
 from knowledge.documents import Chunk, Document, KnowledgeError, Page, Skipped, Source, Start
 from knowledge.index import Index
 from knowledge.loaders import check_file, iter_document

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge.database import text_digest
+from knowledge.database_file import text_digest
 from knowledge.documents import KnowledgeError
 from knowledge.index import Index
 from knowledge.ingest import Step, Stopped, to_the_end

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.database import Database, text_digest
+from knowledge.database import Database
+from knowledge.database_file import text_digest
 from knowledge.documents import KnowledgeError, Page
 
 FIRST = """
