@@ -70,7 +70,8 @@ def ask(
         raise CallerError("--reference and --language go with --audio.")
     if (seed is not None or steps or size or output) and picture is None:
         raise CallerError("--seed, --steps, --size and --output go with --picture.")
-    if not (question or picture or "x").strip():
+    asked = picture if question is None else question
+    if asked is not None and not asked.strip():
         raise CallerError("The question is empty. Write one in quotes.")
     settings = settings_and_log()
     from assistant import cli_compare

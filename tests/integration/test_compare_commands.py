@@ -106,6 +106,8 @@ def test_pictures_go_into_files_and_a_grid(run: Run, tmp_path: Path) -> None:
         (("Why?", "--audio", "assistant.toml"), "one of the three"),
         (("Why?", "--seed", "1", "-c", "here:a", "here:b"), "go with --picture"),
         (("--picture", "x", "-c", "here:a", "here:b temperature=1"), "questions only"),
+        (("", "-c", "here:a", "here:b"), "question is empty"),
+        (("--picture", " ", "-c", "here:a", "here:b"), "question is empty"),
         (("vote", "01X", "A"), "There is no comparison"),
     ],
 )
