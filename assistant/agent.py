@@ -181,7 +181,14 @@ class Assistant:
                 yield Notice(unsaved)
             tool = reply.decision.tool if reply.decision else None
             yield TurnDone(
-                reply.text, tool, reply.artifacts, reply.citations, reply.total(), reply.receipt, reply.bill.hosts()
+                reply.text,
+                tool,
+                reply.artifacts,
+                reply.citations,
+                reply.total(),
+                reply.receipt,
+                reply.bill.hosts(),
+                reply.bill.costs(),
             )
 
     def _begun(self, turn: Turn) -> _Reply:

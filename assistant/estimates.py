@@ -11,7 +11,7 @@ from assistant.agent import Assistant, Turn, with_command
 from assistant.engines import Engines
 from assistant.meter import Tariff
 from assistant.metered import sound_s
-from assistant.prices import Cost
+from assistant.prices import Cost, by_currency
 from assistant.prompted import Wanted, filled_prompt, tool_of
 from assistant.prompts import Filled
 from assistant.router import PastTurn
@@ -64,17 +64,9 @@ class Estimate:
 
     def by_currency(self) -> list[tuple[Cost, Cost]]:
         """(about, at most) in each currency; nothing where a price is unknown."""
-        paid = [(leg.about, leg.most) for leg in self.legs if leg.about and leg.most and not leg.about.local]
-        if any(leg.about is None or leg.most is None for leg in self.legs):
-            return []
-        names = dict.fromkeys(about.currency for about, _ in paid)
-        return [
-            (
-                Cost(sum(about.amount for about, _ in paid if about.currency == name), name),
-                Cost(sum(most.amount for about, most in paid if about.currency == name), name),
-            )
-            for name in names
-        ]
+        most = {cost.currency: cost for cost in by_currency(leg.most for leg in self.legs)}
+        about = by_currency(leg.about for leg in self.legs)
+        return [(cost, most[cost.currency]) for cost in about if cost.currency in most]
 
 
 async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attachment] = ()) -> Estimate:
@@ -180,6 +172,11 @@ def _sum(costs: Sequence[Cost | None]) -> Cost | None:
 # In words
 
 
+def sums_in_words(costs: Sequence[Cost], comma: str = ".") -> str:
+    """`0.4 ct`, or with the currencies where there are several: `0.4 ct (USD) + 0.2 ct (EUR)`."""
+    return " + ".join(money(cost, comma, len(costs) > 1) for cost in costs)
+
+
 def money(cost: Cost, comma: str = ".", named: bool = False) -> str:
     """`0.4 ct`, `1.20 USD`; what is less than a tenth of a cent says so. `named` says of cents too what they are hundredths of."""
     of = f" ({cost.currency})" if named else ""
@@ -205,8 +202,7 @@ def in_words(found: Estimate, say: Mapping[str, str] | None = None) -> str:
     if about is None and not sums:
         return f"{to}, {say['price_unknown']}"
     pairs = sums if len(sums) > 1 else [(about or sums[0][0], most or sums[0][1])]
-    named = len(pairs) > 1
-    shown, longest = (" + ".join(money(each[n], say["comma"], named) for each in pairs) for n in (0, 1))
+    shown, longest = (sums_in_words([each[n] for each in pairs], say["comma"]) for n in (0, 1))
     line = f"{to}, {shown if shown.startswith('<') else say['about_cost'].format(cost=shown)}"
     return line if longest == shown else f"{line} ({say['at_most'].format(cost=longest)})"
 
