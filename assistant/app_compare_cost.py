@@ -13,7 +13,7 @@ from assistant.app_config import texts
 from assistant.app_routes import CurrentUser, language_of
 from assistant.app_state import page
 from assistant.comparing_estimate import estimate_comparison
-from assistant.estimates import in_words
+from assistant.estimate_words import in_words
 from assistant.prompted import with_prompts
 
 router = APIRouter(prefix="/compare/api")

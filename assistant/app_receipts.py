@@ -14,7 +14,7 @@ from assistant.app_config import texts
 from assistant.app_routes import SANDBOX, CurrentUser, escaped, language_of, small_page
 from assistant.app_state import page
 from assistant.cli_receipts import receipt_json
-from assistant.estimates import money, sums_in_words
+from assistant.estimate_words import money, sums_in_words
 from assistant.events import TurnDone
 from assistant.history import TurnRecord
 from assistant.prices import Cost

@@ -21,7 +21,7 @@ from assistant.comparing import FOLDER, Ask, Conclude, Event, Wish, compare, ope
 from assistant.comparing_estimate import estimate_comparison
 from assistant.comparing_media import check_models_alone, drawing, transcribing, words_compared
 from assistant.comparing_text import asking, retriever
-from assistant.estimates import estimate_json, in_words
+from assistant.estimate_words import estimate_json, in_words
 from assistant.history import sqlite_url
 from assistant.leaderboard import as_csv, as_json_lines, board_rows, rows_of
 from assistant.leaderboard import leaderboard as rank

@@ -12,7 +12,8 @@ from typing import Any
 from assistant.agent import Assistant, Turn
 from assistant.bootstrap import build_assistant
 from assistant.cli_output import DONE, FAILED, CallerError, note, print_json, print_table, print_text
-from assistant.estimates import estimate, estimate_json, in_words, money, sums_in_words
+from assistant.estimate_words import estimate_json, in_words, money, sums_in_words
+from assistant.estimates import estimate
 from assistant.history import TurnRecord
 from assistant.prices import Cost
 from assistant.receipts import costs_of
