@@ -21,6 +21,7 @@ from assistant.app_config import compare_texts
 from assistant.app_errors import in_language, told
 from assistant.app_knowledge import OwnShelf
 from assistant.app_knowledge_jobs import receive
+from assistant.app_prompt_commands import language_code
 from assistant.app_routes import SANDBOX, CurrentUser, language_of, safely
 from assistant.app_state import page
 from assistant.comparing import CAPABILITY, FOLDER, Ask, Conclude, Event, Wish, compare, open_votes, revealed
@@ -73,6 +74,14 @@ async def models(_user: CurrentUser, task: Task = "text") -> dict[str, Any]:
     """What can be chosen, and where each goes."""
     here = page()
     return {"models": await asyncio.to_thread(models_offered, here.settings, here.assistant.engines, CAPABILITY[task])}
+
+
+@router.get("/prompts")
+async def prompts(request: Request, user: CurrentUser) -> dict[str, Any]:
+    """What a candidate can take from the library, as the chat offers it. Raises: HistoryError."""
+    found = await page().assistant.prompts.of(user.identifier, language_code(language_of(request)))
+    rows = [{"name": p.name, "title": p.title, "inputs": [one.as_json() for one in p.inputs]} for p in found]
+    return {"prompts": rows}
 
 
 @router.post("/recordings")

@@ -27,7 +27,7 @@ class Wished(BaseModel):
 
     model: str = Field(min_length=1, max_length=300)
     system: str | None = Field(None, max_length=LONGEST_SYSTEM)
-    prompt: str | None = Field(None, max_length=200)
+    prompt: str | None = Field(None, max_length=LONGEST_SYSTEM)
     temperature: float | None = Field(None, ge=0, le=HOTTEST)
     max_tokens: int | None = Field(None, ge=1, le=1_000_000)
     retrieval: bool = False

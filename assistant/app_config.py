@@ -107,6 +107,12 @@ icon_url = "/public/evaluations.svg"
 url = "/evaluations"
 target = "_self"
 [[UI.header_links]]
+name = "Prompts"
+display_name = ""
+icon_url = "/public/prompts.svg"
+url = "/prompts"
+target = "_self"
+[[UI.header_links]]
 name = "Models"
 display_name = ""
 icon_url = "/public/models.svg"
@@ -164,6 +170,14 @@ def models_texts(language: str) -> Mapping[str, str]:
     """The words of the page of models, of its server and its script."""
     shared = knowledge_texts(language)
     return {**{name: shared[name] for name in SHARED}, **_translation(_known(language))["models"]}
+
+
+@cache
+def prompts_texts(language: str) -> Mapping[str, str]:
+    """The words of the page of prompts, of its server and its scripts."""
+    shared = knowledge_texts(language)
+    names = (*SHARED, "forget_type")
+    return {**{name: shared[name] for name in names}, **_translation(_known(language))["prompts"]}
 
 
 @cache

@@ -44,8 +44,8 @@ HEADERS = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
 OPEN = re.compile(
-    r"/(|login|login/callback|thread/[\w-]+|element/[\w-]+|env|health|history|export|knowledge|models|evaluations|logout|user|feedback|favicon|logo"
-    r"|(public|assets|avatars|files|passages|transcripts|receipts|evaluations|knowledge/api|models/api)/.+|ws/socket\.io/?|auth/(config|header)|set-session-cookie"
+    r"/(|login|login/callback|thread/[\w-]+|element/[\w-]+|env|health|history|export|knowledge|models|prompts|evaluations|logout|user|feedback|favicon|logo"
+    r"|(public|assets|avatars|files|passages|transcripts|receipts|evaluations|knowledge/api|models/api|prompts/api)/.+|ws/socket\.io/?|auth/(config|header)|set-session-cookie"
     r"|project/(translations|settings|threads|thread(/(?!share\b)[\w/-]+)?|action|file(/[\w-]+)?)|compare(/api/.+)?)"
 )
 """All that there is. Chainlit's other routes (API description, MCP, OAuth, sharing, embedding) stay shut."""

@@ -83,6 +83,8 @@ def build(settings: Settings) -> ASGIApp:
     from assistant.app_models import router as models
     from assistant.app_models_page import router as models_page
     from assistant.app_passages import router as passages
+    from assistant.app_prompts import router as prompts
+    from assistant.app_prompts_page import router as prompts_page
     from assistant.app_receipts import router as receipts
     from assistant.app_routes import router
     from assistant.app_speakers import router as speakers
@@ -106,6 +108,8 @@ def build(settings: Settings) -> ASGIApp:
         models_page,
         models,
         model_probe,
+        prompts_page,
+        prompts,
         evaluations,
     ):
         app.include_router(further)

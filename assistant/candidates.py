@@ -83,7 +83,7 @@ def parse_candidate(
         model.strip(),
         _text(table, "name", where) or "",
         _text(table, "system", where, LONGEST_SYSTEM),
-        _text(table, "prompt", where),
+        _text(table, "prompt", where, LONGEST_SYSTEM),
         _text(table, "message", where, LONGEST_SYSTEM),
         _examples(table.get("examples"), where, folder),
         _collection(table.get("retrieval"), where),
@@ -219,10 +219,9 @@ def _lines(path: Path, where: str) -> list[Any]:
 def _name_of(candidate: Candidate) -> str:
     parts = [candidate.model]
     if candidate.prompt:
-        parts.append(candidate.prompt)
+        parts.append(_cut(candidate.prompt, 60))
     elif candidate.system is not None:
-        words = " ".join(candidate.system.split())
-        parts.append(f"“{words[:30]}{'…' if len(words) > 30 else ''}”")
+        parts.append(f"“{_cut(candidate.system, 30)}”")
     if candidate.examples and not candidate.prompt:
         parts.append(f"{len(candidate.examples)} example{'s' if len(candidate.examples) > 1 else ''}")
     if candidate.retrieval:
@@ -230,6 +229,11 @@ def _name_of(candidate: Candidate) -> str:
     if candidate.temperature is not None:
         parts.append(f"temperature {candidate.temperature:g}")
     return ", ".join(parts)
+
+
+def _cut(text: str, longest: int) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= longest else f"{words[:longest]}…"
 
 
 def _told_apart(found: Sequence[Candidate]) -> list[Candidate]:

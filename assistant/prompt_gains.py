@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,15 @@ class Gain:
 
 def last_gain(name: str, reports: Iterable[Mapping[str, Any]]) -> Gain | None:
     """Of the first of `reports`, which come newest first, that can tell; None where none does."""
-    return next((gain for report in reports for gain in _gains(name, report)), None)
+    return next((gain for report in reports for _, _, gain in gains_in(report, name)), None)
 
 
-def _gains(name: str, report: Mapping[str, Any]) -> Iterable[Gain]:
+def gains_in(report: Mapping[str, Any], name: str | None = None) -> Iterator[tuple[str, Mapping[str, Any], Gain]]:
+    """(name, candidate, gain) of the prompts that the report can tell of, or of one of them."""
     for one in report["setups"]:
         found = VERSION.match(str(one["candidate"].get("prompt") or ""))
-        if found and found["name"] == name and (plain := _without(one, report["setups"])):
-            yield _gain(int(found["version"] or 0), one, plain, report)
+        if found and name in (None, found["name"]) and (plain := _without(one, report["setups"])):
+            yield found["name"], one["candidate"], _gain(int(found["version"] or 0), one, plain, report)
 
 
 def _without(one: Mapping[str, Any], setups: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from knowledge.documents import KnowledgeError
 from knowledge.sql_rows import Row, make_row
+from knowledge.sql_stopping import Work, work_async, work_blocking
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Executable, Inspector
@@ -80,31 +81,36 @@ class Database:
         if selection.query is not None:
             check_select(selection.query)
         with self._explained():
-            self._connected(lambda connection: _stream(connection, selection, take, stop))
+            try:
+                self._connected(lambda connection: _stream(connection, selection, take, stop), stop)
+            except Exception:
+                if stop.is_set():
+                    raise KnowledgeError(f"Reading {selection.name} was stopped.", "Nothing was changed.") from None
+                raise
 
     def tables(self) -> list[str]:
         """The tables and views that can be read. Blocks. Raises: KnowledgeError."""
         found: list[str] = []
         with self._explained():
-            self._connected(lambda connection: found.extend(_names(_inspect(connection))))
+            self._connected(lambda connection: found.extend(_names(_inspect(connection))), threading.Event())
         return found
 
-    def _connected(self, work: Callable[[Connection], None]) -> None:
-        """`work` with a connection that reads only."""
+    def _connected(self, work: Work, stop: threading.Event) -> None:
+        """`work` with a connection that reads only, broken off once `stop` is set."""
         from sqlalchemy import NullPool, create_engine
         from sqlalchemy.ext.asyncio import create_async_engine
 
         kind = self._url.get_backend_name()
         if kind == "postgresql":
-            asyncio.run(_with_async(create_async_engine(self._url, poolclass=NullPool, connect_args=_POSTGRES), work))
+            engine = create_async_engine(self._url, poolclass=NullPool, connect_args=_POSTGRES)
+            asyncio.run(work_async(engine, work, stop))
             return
-        engine = (
+        blocking = (
             create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_sqlite(self._url))
             if kind == "sqlite"
             else create_engine(self._url, poolclass=NullPool, connect_args=_MYSQL)
         )
-        with engine.connect() as connection:
-            work(connection)
+        work_blocking(blocking, work, stop)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -168,7 +174,7 @@ def _stream(
     number = 0
     for batch in result.partitions(BATCH_ROWS):
         if stop.is_set():
-            raise KnowledgeError(f"Reading {selection.name} was stopped.", "Nothing was changed.")
+            raise InterruptedError
         if time.monotonic() > deadline or number > MAX_ROWS:
             raise KnowledgeError(
                 f"{selection.name} has more than can be read ({MAX_ROWS:,} rows, {MAX_SECONDS / 60:.0f} minutes).",
@@ -238,12 +244,6 @@ _MYSQL = {
 }
 
 
-async def _with_async(engine: Any, work: Callable[[Connection], None]) -> None:
-    async with engine.connect() as connection:
-        await connection.execution_options(postgresql_readonly=True)
-        await connection.run_sync(work)
-
-
 def _open_sqlite(url: URL) -> sqlite3.Connection:
     path = Path(url.database or "").expanduser().absolute()
     if not path.is_file():
@@ -301,7 +301,7 @@ def _holds_secret(template: str) -> bool:
     if marked == stand_in:
         return False
     url = _url(marked)
-    return any(secret not in (None, stand_in) for secret in (url.password, *_query_secrets(url)))
+    return any(secret not in (None, "", stand_in) for secret in (url.password, *_query_secrets(url)))
 
 
 def _query_secrets(url: URL) -> list[str]:

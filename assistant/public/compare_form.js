@@ -1,5 +1,6 @@
 // The forms of the candidates and what goes with each task. What was chosen last is kept in this browser.
 import { attempt, byId, fill, fromTemplate, Refused, request, say, setHidden, setLabel, setText } from "./knowledge_parts.js";
+import { loadPrompts, offerPrompts, promptOf } from "./compare_prompts.js";
 
 const FEWEST = 2;
 const MOST = 4;
@@ -20,15 +21,19 @@ export const changeTask = async () => {
   await prepare();
 };
 
-// Two candidates at least, those of last time where they are still offered.
+// Two candidates at least, those of last time where they are still offered. Until what is offered is known there are none to fill in.
 export const prepare = async () => {
   const now = task();
+  byId("candidates").replaceChildren();
+  byId("add").disabled = true;
   offered[now] ||= (await request(`models?task=${now}`)).models;
+  if (now === "text") await loadPrompts();
+  if (now !== task()) return;
+  byId("candidates").replaceChildren();
+  byId("add").disabled = false;
   const kept = (JSON.parse(localStorage.getItem(KEPT) || "{}")[now] || []).slice(0, MOST);
-  const place = byId("candidates");
-  place.replaceChildren();
   kept.forEach((values) => add(values));
-  for (let n = place.children.length; n < FEWEST; n += 1) add({ model: (offered[now][n] || offered[now][0] || {}).id });
+  for (let n = kept.length; n < FEWEST; n += 1) add({ model: (offered[now][n] || offered[now][0] || {}).id });
 };
 
 const forms = () => [...byId("candidates").children];
@@ -42,6 +47,7 @@ const add = (values = {}) => {
   form.querySelector(".remove").addEventListener("click", () => remove(form));
   form.querySelector(".add-example").addEventListener("click", () => addExample(form).querySelector("textarea").focus());
   setHidden(form.querySelector(".levers"), task() !== "text");
+  if (task() === "text") offerPrompts(form, values.prompt ?? "");
   byId("candidates").append(form);
   put(form, values);
   number();
@@ -57,7 +63,7 @@ const put = (form, values) => {
   form.querySelector(".max-tokens").value = values.max_tokens ?? "";
   form.querySelector(".retrieval").checked = Boolean(values.retrieval);
   (values.examples || []).forEach((example) => addExample(form, example));
-  form.querySelector(".levers").open = Boolean(values.system || values.retrieval || values.examples?.length || values.temperature != null);
+  form.querySelector(".levers").open = Boolean(values.prompt || values.system || values.retrieval || values.examples?.length || values.temperature != null);
   showWhere(form);
 };
 
@@ -121,10 +127,12 @@ const candidateOf = (form) => {
   const values = { model: select === OTHER ? form.querySelector(".model-id").value.trim() : select };
   if (!values.model) throw new Refused(say.choose_model);
   if (task() !== "text") return values;
-  values.system = form.querySelector(".system").value.trim() || undefined;
+  values.prompt = promptOf(form);
   values.temperature = numberOf(form.querySelector(".temperature"));
   values.max_tokens = numberOf(form.querySelector(".max-tokens"));
   values.retrieval = form.querySelector(".retrieval").checked || undefined;
+  if (values.prompt) return values;
+  values.system = form.querySelector(".system").value.trim() || undefined;
   const pairs = [...form.querySelectorAll(".example")].map((row) => ({ question: row.querySelector(".example-question").value.trim(), answer: row.querySelector(".example-answer").value.trim() }));
   values.examples = pairs.filter(({ question, answer }) => question && answer);
   if (!values.examples.length) delete values.examples;

@@ -28,6 +28,7 @@
     '#header :is(a, button):has(img[src$="/public/compare.svg"])': say.compare,
     '#header :is(a, button):has(img[src$="/public/knowledge.svg"])': say.knowledge,
     '#header :is(a, button):has(img[src$="/public/evaluations.svg"])': say.evaluations,
+    '#header :is(a, button):has(img[src$="/public/prompts.svg"])': say.prompts,
     '#header :is(a, button):has(img[src$="/public/models.svg"])': say.models,
   };
 

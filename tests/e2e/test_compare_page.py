@@ -54,7 +54,8 @@ def compare_page(context: BrowserContext, server: Server) -> Page:
 
 
 def choose(page: Page, *models: str) -> None:
-    """Each of them as another model than the listed ones."""
+    """Each of them as another model than the listed ones, once those are there."""
+    page.locator(".candidate").first.wait_for()
     while page.locator(".candidate").count() < len(models):
         page.get_by_role("button", name="Add a candidate").click()
     for n, model in enumerate(models):
@@ -148,6 +149,30 @@ def test_two_are_compared_blind_voted_by_key_and_ranked(tab: Page, quick: OpenAI
     with tab.expect_download() as download:
         tab.get_by_role("link", name="CSV").click()
     assert winner.split(",")[0] in Path(download.value.path()).read_text("utf-8")
+
+
+def test_a_prompt_of_the_library_is_compared_with_no_prompt_and_chosen_again_the_next_time(
+    tab: Page, quick: OpenAIServer
+) -> None:
+    choose(tab, "quick:plain", "quick:plain")
+    form = tab.locator(".candidate").nth(1)
+    form.locator("summary").click()
+    form.get_by_label("Prompt of the library").first.select_option("translate")
+    expect(form.locator(".system")).to_be_hidden()
+    form.get_by_label("Into").select_option("Polish")
+    tab.fill("#question", "Good night")
+    tab.click("#ask")
+    expect(result(tab, "A")).to_have_attribute("data-state", "done")
+    expect(result(tab, "B")).to_have_attribute("data-state", "done")
+    expect(tab.locator("#results")).to_contain_text('/translate language="Polish"')
+    asked = {r.body["messages"][-1]["content"] for r in quick.received if "messages" in r.body}
+    assert {"Good night", "Translate into Polish:\n\nGood night"} <= asked
+    tab.set_viewport_size({"width": 1280, "height": 1200})
+    picture_of(tab, "compare-prompt")
+    tab.reload()
+    expect(form.get_by_label("Into")).to_have_value("Polish")
+    form.get_by_label("Prompt of the library").first.select_option("")
+    expect(form.locator(".system")).to_be_visible()
 
 
 def test_transcripts_and_pictures_are_compared_in_french(

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
@@ -218,6 +219,17 @@ async def test_stopping_changes_nothing(tables, base, shop, file) -> None:
     assert base.sources() == []
 
 
+async def test_a_query_without_an_end_is_broken_off_when_it_is_stopped(tables, base, shop, file) -> None:
+    stop = threading.Event()
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(KnowledgeError, match=r"Reading n was stopped\. Nothing was changed\."):
+        await tables.add(f"sqlite:///{file}", Selection("n", endless), "shared", lambda _part, _stage: None, stop)
+    assert time.monotonic() - began < 30
+    assert base.sources() == []
+
+
 def test_rows_without_a_primary_key_are_told_by_what_they_hold(shop, file) -> None:
     shop.execute("CREATE TABLE log (line TEXT)")
     shop.executemany("INSERT INTO log VALUES (?)", [("same",), ("same",), ("other",)])
@@ -308,7 +320,7 @@ def test_the_database_itself_refuses_to_write(shop, file, tmp_path) -> None:
                 connection.exec_driver_sql(statement)
             outcomes.append(str(caught.value))
 
-    Database(f"sqlite:///{file}")._connected(write)
+    Database(f"sqlite:///{file}")._connected(write, threading.Event())
     assert len(outcomes) == 3 and not (tmp_path / "new.db").exists()
     assert shop.execute("SELECT count(*) FROM customers").fetchone() == (3,)
 
@@ -334,6 +346,7 @@ def test_a_password_is_kept_only_as_the_name_of_a_variable() -> None:
     assert Database(named, "postgresql://ada:s3cr3t@db:5/shop").template == named
     half = "postgresql://ada:pre${DB_PASSWORD}@db/shop"
     assert Database(half, "postgresql://ada:pres3cr3t@db/shop").template is None
+    assert Database("postgresql://ada:@db/shop").template is not None
     for database in (Database(real), Database(named, "postgresql://ada:s3cr3t@db:5/shop")):
         assert "s3cr3t" not in database.safe and "ada" not in database.safe
 
