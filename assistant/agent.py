@@ -181,7 +181,14 @@ class Assistant:
                 yield Notice(unsaved)
             tool = reply.decision.tool if reply.decision else None
             yield TurnDone(
-                reply.text, tool, reply.artifacts, reply.citations, reply.total(), reply.receipt, reply.bill.hosts()
+                reply.text,
+                tool,
+                reply.artifacts,
+                reply.citations,
+                reply.total(),
+                reply.receipt,
+                reply.bill.hosts(),
+                reply.bill.costs(),
             )
 
     def _begun(self, turn: Turn) -> _Reply:
@@ -326,7 +333,7 @@ class Assistant:
             thread=thread,
             pictures=self.settings.image.enabled,
             ask=text,
-            model_chooses=bool(not only and text and text.card.calls_tools),
+            model_chooses=not only and self.engines.calls_tools(turn.models),
         )
 
     async def _act(

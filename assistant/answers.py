@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from assistant.candidates import Candidate
 from assistant.engines import Engines
+from assistant.prices import Cost
 from assistant.prompts import BLANK, TEXT, put_in
 from assistant.settings import SettingsError
 from knowledge.documents import KnowledgeError, Passage
@@ -19,8 +20,8 @@ from tools.engines.base import Message, TextGenerator, Usage
 from tools.engines.errors import EngineError
 from tools.prompts import SYSTEM
 
-Price = Callable[[str, Usage], float | None]
-"""(`provider:model`, what a call took) to its cost in US dollars; None where the price is unknown, never 0."""
+Price = Callable[[str, Usage], Cost | None]
+"""(`provider:model`, what a call took) to its cost; None where the price is unknown, never 0."""
 Retrieve = Callable[[str, str], Awaitable[Sequence[Passage]]]
 """(collection, question) to the passages that are shown before it, the best first; none where nothing fits."""
 
@@ -102,8 +103,12 @@ async def answer(
     except SettingsError as error:
         yield AnswerFailed("SettingsError", str(error), "", reply.text, reply.seconds())
     else:
-        usage = replace(usage, cost=price(candidate.model, usage)) if price else usage
+        usage = _priced(usage, price(candidate.model, usage)) if price else usage
         yield Answered(reply.text, usage, reply.cut, usage.counted, tuple(passages))
+
+
+def _priced(usage: Usage, cost: Cost | None) -> Usage:
+    return replace(usage, cost=cost.amount, currency=cost.currency) if cost else replace(usage, cost=None)
 
 
 def prompt_of(candidate: Candidate, messages: Sequence[Message], passages: Sequence[Passage] = ()) -> list[Message]:

@@ -49,7 +49,8 @@ _recordings: dict[str, tuple[str, Path, str]] = {}
 
 
 class Asked(BaseModel):
-    """What a person wants compared. `asked` is the question or prompt, `recording` what `/recordings` called the file."""
+    """What a person wants compared. `asked` is the question or prompt, `recording` what `/recordings` called the file, `sound_s`
+    how long it is by the browser."""
 
     task: Task
     asked: str = Field("", max_length=60_000)
@@ -60,6 +61,7 @@ class Asked(BaseModel):
     reference: str = Field("", max_length=200_000)
     language: str | None = Field(None, max_length=20)
     seed: int | None = Field(None, ge=0, le=LARGEST_SEED)
+    sound_s: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
 class Vote(BaseModel):

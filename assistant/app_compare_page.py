@@ -58,7 +58,8 @@ def _form(say: Mapping[str, str], largest_mb: int) -> str:
         f'<section class="asked">{_asked(say, largest_mb)}'
         f'<div class="buttons"><label class="check"><input type="checkbox" id="blind"><span>{say["blind"]}</span></label>'
         f'<label class="short"><span>{say["time_limit"]}</span><input id="limit" type="number" min="1" max="3600" step="1" inputmode="numeric"></label>'
-        f'<button id="ask">{say["ask"]}</button><button type="button" class="danger" id="stop" hidden>{say["stop"]}</button></div></section></form>'
+        f'<button id="ask">{say["ask"]}</button><button type="button" class="danger" id="stop" hidden>{say["stop"]}</button></div>'
+        '<p id="cost" class="quiet" role="status"></p></section></form>'
     )
 
 

@@ -14,7 +14,8 @@ from assistant.app_config import MAX_FILES, texts
 from assistant.app_errors import in_language
 from assistant.app_prompt_commands import added_line, inputs_for, profile_here
 from assistant.app_state import page
-from assistant.estimates import estimate, in_words
+from assistant.estimate_words import in_words
+from assistant.estimates import estimate
 from assistant.history import HistoryError
 from assistant.settings import SettingsError
 from knowledge.knowledge_base import KnowledgeError

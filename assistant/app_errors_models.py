@@ -33,6 +33,11 @@ MODELS: tuple[tuple[str, str], ...] = (
         r"\1 ne peut pas être écrit : \2. Écrivez-y vous-même : \3.",
     ),
     (r"(\S+\.toml) cannot be read: (.+)\. Correct that line\.", r"\1 ne peut pas être lu : \2. Corrigez cette ligne."),
+    (
+        r"(.+) is given no pictures: the engine that runs it here reads text alone\.",
+        r"\1 ne reçoit pas d'images : le moteur qui le fait tourner ici ne lit que du texte.",
+    ),
+    (r"It could not be kept in (.+): (.+)\.", r"Le résultat n'a pas pu être gardé dans \1 : \2."),
     # Servers that are asked for their models
     (r"(\S+) \((\S+)\) did not answer within (\d+) s\.", r"\1 (\2) n'a pas répondu en \3 s."),
     (r"(\S+ \(\S+\)) did not answer in time\.", r"\1 n'a pas répondu à temps."),

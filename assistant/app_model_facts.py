@@ -8,6 +8,7 @@ from assistant.app_errors import in_language
 from assistant.app_model_words import in_words
 from assistant.measured import Known, Measured
 from assistant.model_cards import Card
+from assistant.price_words import price_in_words
 from tools.engines.base import ModelCard
 from tools.engines.catalogue import PROVIDERS
 from tools.engines.filters import ANY_LANGUAGE, gives, openness_of, takes
@@ -26,7 +27,7 @@ def _facts(card: Card, say: Mapping[str, str], language: str) -> Iterator[Fact]:
     model = card.model
     yield "task", say[f"task_{model.task}"], ""
     yield "takes", _modalities(model, say), ""
-    yield "runs", say[_where(model)], ""
+    yield "runs", say[_where(card)], ""
     yield "maker", model.maker, ""
     yield "parameters", number(model.parameters, say), ""
     yield "architecture", say[f"architecture_{model.architecture}"] if model.architecture else "", ""
@@ -38,9 +39,9 @@ def _facts(card: Card, say: Mapping[str, str], language: str) -> Iterator[Fact]:
     why = _with_comma(in_language(card.fit.why, language), say)
     yield "fits", say["fits_why"].format(fits=fits(card, say), why=why), ""
     yield "measured", _measured(card.known.measured, model.id, say), ""
-    # The price of a call stands here, before what the model is good for.
+    yield "price", price_in_words(card.tariff, say, "," if _is_french(say) else "."), _price_list(card)
     yield "languages", ", ".join(say["multilingual"] if code == ANY_LANGUAGE else code for code in model.languages), ""
-    yield "sees", say["yes"] if model.sees_images else say["no"] if model.task == "text" else "", ""
+    yield "sees", _sees(model, card.known, say) if model.task == "text" else "", ""
     yield "tools", _tools(model, card.known, say) if model.task == "text" else "", ""
     yield "limits", in_words(model.limits, language), ""
     for figure in model.benchmarks:
@@ -72,12 +73,6 @@ def size(size_bytes: int | None, say: Mapping[str, str]) -> str:
     return _with_comma(text, say)
 
 
-def calls_tools(card: Card) -> bool:
-    """What was found here counts, and before that what its maker says."""
-    probed = card.known.tool_calls
-    return probed.works if probed else card.model.calls_tools
-
-
 def _measured(found: Measured | None, model_id: str, say: Mapping[str, str]) -> str:
     if found is None:
         return say["not_measured"].format(id=model_id)
@@ -100,19 +95,30 @@ def _tools(model: ModelCard, known: Known, say: Mapping[str, str]) -> str:
     return say["tools_said"].format(id=model.id) if model.calls_tools else say["tools_none"]
 
 
+def _sees(model: ModelCard, known: Known, say: Mapping[str, str]) -> str:
+    if known.sight:
+        return say["sees_tried"].format(date=known.sight.date[:10], answer=say["yes" if known.sight.works else "no"])
+    return say["sees_said"].format(id=model.id) if model.sees_images else say["no"]
+
+
 def _modalities(model: ModelCard, say: Mapping[str, str]) -> str:
     before, after = (", ".join(say[f"modality_{m}"] for m in kinds) for kinds in (takes(model), gives(model)))
     return f"{before} → {after}"
 
 
-def _where(model: ModelCard) -> str:
+def _where(card: Card) -> str:
+    model = card.model
     if model.runs == "local":
         return "stays"
+    if not card.tariff.host:
+        return "server_here"
     at_its_maker = model.id.startswith(("openai:", "azure:")) or model.base_url
     return "leaves" if at_its_maker else "server"
 
 
 def _licence(model: ModelCard, say: Mapping[str, str]) -> str:
+    if model.licence in ("", "unknown"):
+        return say["licence_unknown"]
     openness = openness_of(model)
     told = say[f"openness_{openness}"] if openness else ""
     return model.licence if model.licence == "proprietary" or not told else f"{model.licence} ({told})"
@@ -123,6 +129,11 @@ def _address(model: ModelCard) -> str:
         return model.source
     on_hub = model.runs == "local" and model.source.count("/") == 1 and " " not in model.source
     return HUB + model.source if on_hub and PROVIDERS[model.id.partition(":")[0]].runs == "local" else ""
+
+
+def _price_list(card: Card) -> str:
+    price = card.tariff.price
+    return price.source if price and price.source.startswith("https://") else ""
 
 
 def _digests(card: Card) -> list[tuple[str, str]]:

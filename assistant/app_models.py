@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from assistant.app_config import models_texts
 from assistant.app_errors import in_language
-from assistant.app_model_facts import calls_tools, facts_of, fits, number, size
+from assistant.app_model_facts import facts_of, fits, number, size
 from assistant.app_routes import CurrentUser, language_of
 from assistant.app_state import open_page, page
 from assistant.endpoints import ask_endpoints, configured_endpoints
@@ -80,11 +80,14 @@ async def card(request: Request, user: CurrentUser, id: Annotated[str, Query(max
     commands = [f"assistant models measure {id}", f"assistant models use {id}"]
     if found.model.runs == "local" and not found.model.starter:
         commands.insert(0, f"assistant models pull {id}")
+    if tryable := found.model.task == "text" and found.model.runs == "hosted":
+        commands.append(f"assistant models probe {id}")
     return {
         "id": id,
         "facts": [{"label": label, "text": text, "address": at} for label, text, at in facts_of(found, say, language)],
         "use": capability if may_choose(user) and capability not in found.used_for else None,
         "used": list(found.used_for),
+        "probe": tryable and may_choose(user),
         "commands": commands,
     }
 
@@ -153,7 +156,7 @@ def _row(card: Card, say: Any) -> dict[str, Any]:
     marks = [
         (bool(card.used_for), "used"),
         (model.sees_images, "sees"),
-        (calls_tools(card), "tools"),
+        (model.calls_tools, "tools"),
         (card.known.measured is not None, "here"),
     ]
     return {
@@ -163,7 +166,7 @@ def _row(card: Card, say: Any) -> dict[str, Any]:
         "runs": say[f"runs_{model.runs}"],
         "parameters": number(model.parameters, say),
         "size": size(model.size_bytes, say),
-        "licence": model.licence,
+        "licence": say["licence_unknown"] if model.licence == "unknown" else model.licence,
         "fits": fits(card, say),
         "fitting": card.fit.fits,
         "marks": [say[f"mark_{name}"] for true, name in marks if true],

@@ -102,6 +102,8 @@ def _card(say: Mapping[str, str]) -> str:
         f'<button type="button" class="plain" data-close aria-label="{say["close"]}">✕</button></div>'
         '<div id="card-text" tabindex="0"><p id="card-said" role="status" hidden></p>'
         '<p class="buttons"><button type="button" id="use" hidden></button><span id="used" class="quiet" hidden></span></p>'
+        f'<p class="buttons" id="trial" hidden><button type="button" class="plain" id="probe" aria-describedby="probe-hint">{say["probe"]}</button>'
+        f'<span class="quiet" id="probe-hint">{say["probe_hint"]}</span></p>'
         f'<dl id="facts"></dl><h3>{say["shell"]}</h3><pre id="commands"></pre></div></dialog>'
     )
 

@@ -14,11 +14,11 @@ from assistant.app_config import texts
 from assistant.app_routes import SANDBOX, CurrentUser, escaped, language_of, small_page
 from assistant.app_state import page
 from assistant.cli_receipts import receipt_json
-from assistant.estimates import money
+from assistant.estimate_words import money, sums_in_words
 from assistant.events import TurnDone
 from assistant.history import TurnRecord
 from assistant.prices import Cost
-from assistant.receipts import without_material
+from assistant.receipts import costs_of, without_material
 
 LONGEST_ID = 64
 router = APIRouter()
@@ -31,7 +31,9 @@ def cost_line(done: TurnDone, say: Mapping[str, str]) -> str:
         counted = "≈ " if usage.counted else ""
         parts.append(say["tokens"].format(prompt=f"{counted}{usage.prompt_tokens}", answer=usage.completion_tokens))
     parts.append(say["went_to"].format(places=", ".join(done.hosts)) if done.hosts else say["stays_here"])
-    if usage.cost is None:
+    if len(done.costs) > 1:
+        parts.append(sums_in_words(done.costs, say["comma"]))
+    elif usage.cost is None:
         parts.append(say["price_unknown"])
     elif usage.cost or done.hosts:
         parts.append(money(Cost(usage.cost, usage.currency), say["comma"]))
@@ -64,7 +66,6 @@ async def read(
 
 def _page(record: TurnRecord, say: Mapping[str, str]) -> str:
     told = record.receipt
-    usage = told.get("usage") or {}
     rows = [
         (say["question"], record.request),
         (say["receipt_prompt"], _prompt(told.get("prompt"), say)),
@@ -72,7 +73,7 @@ def _page(record: TurnRecord, say: Mapping[str, str]) -> str:
         (say["tool"], say.get(record.tool or "", record.tool or "")),
         (say["receipt_when"], datetime.fromtimestamp(record.created).astimezone().strftime("%Y-%m-%d %H:%M:%S")),
         (say["receipt_went"], ", ".join(told.get("hosts") or ()) or say["stays_here"]),
-        (say["receipt_cost"], _cost(usage, say)),
+        (say["receipt_cost"], _cost(told, say)),
         (say["receipt_seed"], str(told.get("seed", ""))),
         (say["receipt_models"], _lines(_model(call, told) for call in told.get("calls") or ())),
         (say["receipt_settings"], _lines(f"{k} = {v}" for k, v in (told.get("settings") or {}).items())),
@@ -103,7 +104,10 @@ def _model(call: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     return " · ".join(part for part in (call["model"], which, heat) if part)
 
 
-def _cost(usage: Mapping[str, Any], say: Mapping[str, str]) -> str:
+def _cost(told: Mapping[str, Any], say: Mapping[str, str]) -> str:
+    usage, costs = told.get("usage") or {}, costs_of(told)
+    if len(costs) > 1:
+        return sums_in_words(costs, say["comma"])
     if usage.get("cost") is None:
         return say["price_unknown"]
     if not usage["cost"]:

@@ -70,6 +70,7 @@ def build(settings: Settings) -> ASGIApp:
     from jwt import InvalidTokenError
 
     from assistant.app_compare import router as compare
+    from assistant.app_compare_cost import router as compare_cost
     from assistant.app_compare_page import router as compare_page
     from assistant.app_evaluations import router as evaluations
     from assistant.app_guard import Guard
@@ -78,6 +79,7 @@ def build(settings: Settings) -> ASGIApp:
     from assistant.app_knowledge_jobs import router as jobs
     from assistant.app_knowledge_page import router as knowledge_page
     from assistant.app_knowledge_web import router as web
+    from assistant.app_model_probe import router as model_probe
     from assistant.app_models import router as models
     from assistant.app_models_page import router as models_page
     from assistant.app_passages import router as passages
@@ -105,6 +107,7 @@ def build(settings: Settings) -> ASGIApp:
         web,
         models_page,
         models,
+        model_probe,
         prompts_page,
         prompts,
         evaluations,
@@ -112,6 +115,7 @@ def build(settings: Settings) -> ASGIApp:
         app.include_router(further)
     app.include_router(compare_page)
     app.include_router(compare)
+    app.include_router(compare_cost)
     app.add_exception_handler(SettingsError, knowledge_failed)
     app.add_exception_handler(HistoryError, knowledge_failed)
     app.add_exception_handler(KnowledgeError, knowledge_failed)

@@ -24,7 +24,7 @@ from chainlit.user import PersistedUser, User
 from chainlit.utils import utc_now
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from assistant.history import open_database
+from assistant.history import Database
 from knowledge.kept_files import link
 
 _metadata = sa.MetaData()
@@ -92,24 +92,17 @@ THREAD = re.compile(r"[\w-]{1,64}", re.ASCII)
 class PageStore(BaseDataLayer):  # type: ignore[misc]
     def __init__(self, url: str, files: Path) -> None:
         """`files` is the folder for uploads and results; `on_delete` is told of each thread that goes."""
-        self._url = url
+        self._database = Database(url, _metadata)
         self._files = files
-        self._engine: AsyncEngine | None = None
-        self._opening = asyncio.Lock()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._deleted: set[str] = set()
         self.on_delete: OnDelete | None = None
 
     async def open(self) -> AsyncEngine:
-        async with self._opening:
-            if self._engine is None:
-                self._engine = await open_database(self._url, _metadata)
-            return self._engine
+        return await self._database.open()
 
     async def close(self) -> None:
-        if self._engine is not None:
-            await self._engine.dispose()
-            self._engine = None
+        await self._database.close()
 
     async def build_debug_url(self) -> str:
         return ""

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from assistant.prices import Cost
+from assistant.prices import Cost, by_currency
 from tools.engines.base import Message, Usage
 
 SMALL = ("embedding", "reranking", "voice")
@@ -71,6 +71,10 @@ class Bill:
         if len({cost.currency for cost in paid}) > 1:
             return None
         return Cost(sum(cost.amount for cost in paid), paid[0].currency)
+
+    def costs(self) -> list[Cost]:
+        """In each currency; nothing where a price is unknown, or where all is free."""
+        return by_currency(call.cost for call in self.calls)
 
     def hosts(self) -> list[str]:
         """Where something was sent, in order."""

@@ -16,14 +16,13 @@ import typer
 from assistant.cli_group_compare import compare_app, leaderboard
 from assistant.cli_group_evaluate import evaluate_app
 from assistant.cli_group_prompts import prompts_app
-from assistant.cli_groups import Json, Owner, finish, models_app, receipts_app, settings_and_log, users_app
+from assistant.cli_groups import File, Json, Owner, finish, models_app, receipts_app, settings_and_log, users_app
 from assistant.cli_output import DONE, FAILED, MISTAKE, CallerError, failure_status, note, print_text, use_utf8
 from assistant.settings import SettingsError, load_settings
 
 Tool = Literal["write_text", "generate_image", "search_knowledge", "transcribe_audio"]
 Format = Literal["txt", "srt", "vtt", "json"]
 
-File = {"exists": True, "dir_okay": False, "readable": True}
 Attach = Annotated[list[Path] | None, typer.Option("--attach", metavar="FILE", help="A file; may be repeated.", **File)]
 Collection = Annotated[str, typer.Option(help="Where the documents go.")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import sys
@@ -17,11 +18,14 @@ from assistant.candidates import Candidate, read_candidates
 from assistant.cli_compare_show import Words, standings_table
 from assistant.cli_output import DONE, FAILED, CallerError, note, print_json, print_text
 from assistant.comparing import FOLDER, Ask, Conclude, Event, Wish, compare, open_votes, revealed
+from assistant.comparing_estimate import estimate_comparison
 from assistant.comparing_media import check_models_alone, drawing, transcribing, words_compared
 from assistant.comparing_text import asking, retriever
+from assistant.estimate_words import estimate_json, in_words
 from assistant.history import sqlite_url
 from assistant.leaderboard import as_csv, as_json_lines, board_rows, rows_of
 from assistant.leaderboard import leaderboard as rank
+from assistant.metered import sound_s
 from assistant.picture_grid import write_grid
 from assistant.prompted import with_prompts
 from assistant.settings import Settings
@@ -43,6 +47,7 @@ class How:
     blind: bool
     time_limit_s: float | None
     json: bool
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ async def transcribers(
 ) -> int:
     """`reference` is a text, or the name of a file that holds it. Raises: CallerError, CandidateError, HistoryError."""
     wish = _wish(settings, "speech", recording.name, how)
+    if how.dry_run:
+        return await _dry_run(settings, wish, how, await asyncio.to_thread(sound_s, recording))
     said = _text_of(reference)
     conclude = words_compared(said)
     return await _compare(settings, wish, lambda a: transcribing(recording, a.engines, language), how, conclude)
@@ -161,6 +168,8 @@ async def _compare(
     finish: Finish | None = None,
 ) -> int:
     """Show every event as it comes; 0 where any candidate answered."""
+    if how.dry_run:
+        return await _dry_run(settings, wish, how)
     assistant, seen = build_assistant(settings), list[Event]()
     wish = replace(wish, candidates=await with_prompts(wish.candidates, assistant.prompts, ME))
     show: Any = print_json if how.json else Words(how.blind)
@@ -182,6 +191,21 @@ async def _compare(
             show.close()
         await assistant.close()
     return DONE if answered else FAILED
+
+
+async def _dry_run(settings: Settings, wish: Wish, how: How, seconds: float | None = None) -> int:
+    """Where it would go and about what it would cost; nothing is sent. `seconds` is how long the recording is."""
+    assistant = build_assistant(settings)
+    try:
+        candidates = await with_prompts(wish.candidates, assistant.prompts, ME)
+        found = estimate_comparison(assistant.engines, wish.task, wish.asked, candidates, seconds)
+    finally:
+        await assistant.close()
+    if how.json:
+        print_json(estimate_json(found))
+    else:
+        print_text(f"{in_words(found)} — {', '.join(dict.fromkeys(leg.model for leg in found.legs))}\n")
+    return DONE
 
 
 async def _ask_for_vote(votes: Votes, begun: Event) -> None:

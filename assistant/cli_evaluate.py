@@ -177,7 +177,15 @@ def _show(report: Report, html: Path, file: Path, json_lines: bool) -> None:
         between = f"{number(i.low)}-{number(i.high)}" if i and i.low is not None else ""
         take = " *" if s.name == report.recommendation.setup else ""
         mean = number(i.mean) if i else "—"
-        cells = (f"{n}{take}", s.name, mean, between, number(s.latency_s), money(s.cost), str(s.failed or ""))
+        cells = (
+            f"{n}{take}",
+            s.name,
+            mean,
+            between,
+            number(s.latency_s),
+            money(s.cost, s.currency),
+            str(s.failed or ""),
+        )
         rows.append(cells)
     print_table([head, *rows])
     print_text(f"\n{report.recommendation.sentence}\n{html}\n")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from typer.core import TyperGroup
 
-from assistant.cli_groups import Json, finish, settings_and_log
+from assistant.cli_candidates import CANDIDATES, WithDefault
+from assistant.cli_groups import File, Json, finish, settings_and_log
 from assistant.cli_output import CallerError
 
 TaskName = Literal["text", "speech", "image"]
-File: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
-CANDIDATES = ("--candidates", "-c")
 Candidates = Annotated[
     list[str] | None,
     typer.Option(
@@ -24,29 +22,10 @@ Candidates = Annotated[
 ]
 
 
-class _QuestionOrCommand(TyperGroup):
-    """`assistant compare QUESTION` beside `assistant compare vote ID A`: what is no command's name is a question. All that
-    follows --candidates up to the next option is a candidate."""
+class _QuestionOrCommand(WithDefault):
+    """`assistant compare QUESTION` beside `assistant compare vote ID A`: what is no command's name is a question."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["ask", *args]
-        return super().parse_args(ctx, _one_by_one(args))
-
-
-def _one_by_one(args: list[str]) -> list[str]:
-    """`--candidates A B` as `--candidates A --candidates B`."""
-    spread: list[str] = []
-    follows = False
-    for word in args:
-        if word in CANDIDATES:
-            follows = True
-        elif word.startswith("-"):
-            follows = False
-            spread.append(word)
-        else:
-            spread += [CANDIDATES[0], word] if follows else [word]
-    return spread
+    default = "ask"
 
 
 compare_app = typer.Typer(
@@ -79,6 +58,9 @@ def ask(
     time_limit: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=1, max=3600, help="What each may take.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell where it would go and about what it would cost.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Ask all candidates the same, and show what comes and what it takes."""
@@ -88,12 +70,13 @@ def ask(
         raise CallerError("--reference and --language go with --audio.")
     if (seed is not None or steps or size or output) and picture is None:
         raise CallerError("--seed, --steps, --size and --output go with --picture.")
-    if not (question or picture or "x").strip():
+    asked = picture if question is None else question
+    if asked is not None and not asked.strip():
         raise CallerError("The question is empty. Write one in quotes.")
     settings = settings_and_log()
     from assistant import cli_compare
 
-    how = cli_compare.How(candidates or (), blind, time_limit, json)
+    how = cli_compare.How(candidates or (), blind, time_limit, json, dry_run)
     if audio is not None:
         finish(cli_compare.transcribers(settings, audio, reference, language, how))
     if picture is not None:

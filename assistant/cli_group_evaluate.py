@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from typer.core import TyperGroup
 
-from assistant.cli_groups import Json, finish, settings_and_log
+from assistant.cli_candidates import CANDIDATES, WithDefault
+from assistant.cli_groups import File, Json, finish, settings_and_log
 
 ScoreName = Literal[
     "exact", "contains", "token_f1", "similarity", "word_error", "schema", "citations", "groundedness", "judge"
 ]
-File: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
 Candidates = Annotated[
     list[str] | None,
     typer.Option(
-        "--candidates",
-        "-c",
-        metavar="MODEL|FILE",
-        help="provider:model, with key=value behind it where wanted, or a .toml or .json file; may be repeated. "
+        *CANDIDATES,
+        metavar="MODEL|FILE ...",
+        help="One or more behind it: provider:model, with key=value in the same quotes where wanted, or a .toml or .json file. "
         "Without it: the model that is set.",
     ),
 ]
@@ -33,7 +31,12 @@ Levers = Annotated[
         help="zero-shot, one-shot, few-shot, context or retrieval; may be repeated. Without it: what the data allows.",
     ),
 ]
-Cap = Annotated[float | None, typer.Option("--cap", min=0, metavar="USD", help="Stop before more than this is spent.")]
+Cap = Annotated[
+    float | None,
+    typer.Option(
+        "--cap", min=0, metavar="AMOUNT", help="Stop before more than this is spent, in the currency of the prices."
+    ),
+]
 Shots = Annotated[int, typer.Option("-k", min=1, max=20, help="Examples of few-shot.")]
 Seed = Annotated[int, typer.Option(min=0, help="Which rows are kept for examples.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Calls at once at a provider.")]
@@ -42,13 +45,10 @@ Output = Annotated[
 ]
 
 
-class _DataOrCommand(TyperGroup):
+class _DataOrCommand(WithDefault):
     """`assistant evaluate DATA` beside `assistant evaluate diff A B`: what is no command's name is a data set."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["data", *args]
-        return super().parse_args(ctx, args)
+    default = "data"
 
 
 evaluate_app = typer.Typer(

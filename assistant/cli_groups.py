@@ -17,6 +17,8 @@ Runs = Literal["local", "hosted"]
 Modality = Literal["text", "image", "sound", "vector", "score"]
 Architecture = Literal["encoder", "decoder", "encoder-decoder", "diffusion"]
 Capability = Literal["chat", "speech", "image", "embedding", "reranker", "voice"]
+File: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
+Probe = Literal["tools", "sight"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 For = Annotated[Capability | None, typer.Option("--for", help="What for, where the model does not tell.")]
@@ -122,11 +124,15 @@ def measure(model: Annotated[str, typer.Argument(metavar="ID")], what: For = Non
 
 
 @models_app.command()
-def probe(model: Annotated[str, typer.Argument(metavar="ID")], json: Json = False) -> None:
-    """Try whether this model calls tools as it should, and keep the result for its card."""
+def probe(
+    model: Annotated[str, typer.Argument(metavar="ID")],
+    only: Annotated[Probe | None, typer.Option(help="One of the two.")] = None,
+    json: Json = False,
+) -> None:
+    """Try whether this model calls tools as it should, and whether it sees pictures; keep the result for its card."""
     from assistant import cli_model_work
 
-    finish(cli_model_work.probe_model(settings_and_log(), model, json))
+    finish(cli_model_work.probe_model(settings_and_log(), model, only, json))
 
 
 @receipts_app.callback()

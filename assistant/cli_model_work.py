@@ -12,7 +12,7 @@ from assistant.measured import Measured, Probed, measurements
 from assistant.settings import Settings
 from assistant.using import TAKEN_UP, capability_of, card_or_none, use_model
 
-T = TypeVar("T", Measured, Probed)
+T = TypeVar("T")
 
 
 def use(settings: Settings, model: str, asked: str | None, json_lines: bool) -> None:
@@ -41,14 +41,30 @@ async def measure_model(settings: Settings, model: str, asked: str | None, json_
     return _keep(settings, model, "measured", found, in_words(found), json_lines)
 
 
-async def probe_model(settings: Settings, model: str, json_lines: bool) -> int:
+async def probe_model(settings: Settings, model: str, only: str | None, json_lines: bool) -> int:
     """Raises: EngineError, SettingsError."""
-    from assistant.tool_probe import probe
+    from assistant.probing import PROBES, try_model
 
-    capability_of(settings, model, card_or_none(model), "chat")
-    found = await _with_meter(lambda on_load: probe(settings, model, on_load))
-    verdict = "it calls tools as it should" if found.works else "do not rely on its tool calls"
-    return _keep(settings, model, "tool_calls", found, f"{found.right} of {found.of} right: {verdict}", json_lines)
+    wanted = [ONLY[only]] if only else list(PROBES)
+    tried = await _with_meter(lambda on_load: try_model(settings, model, wanted, on_load))
+    for trouble in tried.troubles:
+        note(str(trouble))
+    statuses = [
+        _keep(settings, model, name, found, probed_in_words(name, found), json_lines)
+        for name, found in tried.found.items()
+    ]
+    return max(statuses)
+
+
+ONLY = {"tools": "tool_calls", "sight": "sight"}
+VERDICTS = {
+    "tool_calls": {True: "it calls tools as it should", False: "do not rely on its tool calls"},
+    "sight": {True: "it sees pictures", False: "it does not see pictures"},
+}
+
+
+def probed_in_words(name: str, found: Probed) -> str:
+    return f"{found.right} of {found.of} right: {VERDICTS[name][found.works]}"
 
 
 def in_words(found: Measured) -> str:
@@ -67,7 +83,8 @@ async def _with_meter(work: Callable[[OnLoad], Awaitable[T]]) -> T:
 
 def _keep(settings: Settings, model: str, name: str, found: Measured | Probed, words: str, json_lines: bool) -> int:
     """The result is told even where it cannot be kept."""
-    values: dict[str, Any] = {"id": model, **asdict(found)}
+    what = {} if name == "measured" else {"probed": name}
+    values: dict[str, Any] = {"id": model, **what, **asdict(found)}
     if json_lines:
         print_json(values)
     else:

@@ -8,13 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 from assistant.check import check_capabilities, machine_facts
+from assistant.cli_model_work import probed_in_words
 from assistant.cli_output import DONE, FAILED, Meter, megabytes, note, print_json, print_table, print_text
 from assistant.engines import TASKS, engine_options
-from assistant.model_cards import card_json, find_cards
+from assistant.model_cards import Card, card_json, find_cards
+from assistant.price_words import price_in_words
 from assistant.settings import Settings, with_model
 from tools.engines.base import ModelCard, Task
 from tools.engines.catalogue import PROVIDERS, card_of, split_id
 from tools.engines.device import DeviceArbiter
+from tools.engines.errors import ModelNotFound
 from tools.engines.filters import Filter
 from tools.engines.weights import fetch_weights
 
@@ -63,13 +66,28 @@ def parameters(count: int | None) -> str:
 
 def show(settings: Settings, model: str, json_lines: bool) -> None:
     """Raises: ModelNotFound."""
-    wanted = card_of(model).id
-    values = next(card_json(card) for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted)
+    wanted = model.strip()
+    card = next((card for card in find_cards(settings, Filter(name=wanted)) if card.model.id == wanted), None)
+    if card is None:
+        card_of(model)
+        raise ModelNotFound(f"No card for {wanted!r}.")
+    values = card_json(card)
     if json_lines:
         print_json(values)
         return
-    rows = {name: _in_words(value) for name, value in values.items()}
+    rows = {name: _in_words(value) for name, value in values.items()} | _told(card)
     print_table((name, text) for name, text in rows.items() if text)
+
+
+def _told(card: Card) -> dict[str, str]:
+    """What stands better in a sentence than in its parts."""
+    probed = {"tool_calls": card.known.tool_calls, "sight": card.known.sight}
+    tried = {
+        name: f"probed here on {found.date[:10]}, {probed_in_words(name, found)}"
+        for name, found in probed.items()
+        if found
+    }
+    return {**tried, "price": price_in_words(card.tariff)}
 
 
 def _in_words(value: Any) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 from assistant.agent import Assistant, Turn
 from assistant.bootstrap import build_assistant
 from assistant.cli_output import DONE, FAILED, CallerError, note, print_json, print_table, print_text
-from assistant.estimates import estimate, estimate_json, in_words, money
+from assistant.estimate_words import estimate_json, in_words, money, sums_in_words
+from assistant.estimates import estimate
 from assistant.history import TurnRecord
 from assistant.prices import Cost
+from assistant.receipts import costs_of
 from assistant.replay import Pixels, Replayed, Words, replay
 from assistant.settings import Settings
 from assistant.spending import Ledger, Spent, left, today
@@ -176,10 +178,13 @@ def _row(record: TurnRecord) -> dict[str, Any]:
         "hosts": record.receipt.get("hosts") or [],
         "cost": usage.get("cost"),
         "currency": usage.get("currency"),
+        "costs": [{"cost": cost.amount, "currency": cost.currency} for cost in costs_of(record.receipt)],
     }
 
 
 def _cost_words(row: dict[str, Any]) -> str:
+    if len(row["costs"]) > 1:
+        return sums_in_words([Cost(each["cost"], each["currency"]) for each in row["costs"]])
     if row["cost"] is None:
         return "price unknown"
     return money(Cost(row["cost"], row["currency"])) if row["cost"] or row["hosts"] else "stays here"

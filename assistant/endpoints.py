@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 
 from assistant.engines import endpoint_of
 from assistant.settings import CAPABILITIES, Settings, SettingsError
-from tools.engines.base import Endpoint, EngineOptions
+from tools.engines.base import Endpoint, EngineOptions, ModelCard
 from tools.engines.catalogue import split_id
 from tools.engines.device import DeviceArbiter
-from tools.engines.endpoint_models import Served, ask_servers
+from tools.engines.endpoint_models import Served, ask_servers, served_card
+from tools.engines.hosted import OPENAI_URL
 
 AZURE = "azure lists what it offers, not the deployments of an account: name yours yourself, as azure:<deployment>."
 
@@ -29,6 +31,17 @@ def configured_endpoints(settings: Settings) -> dict[str, Endpoint]:
                 if endpoint := endpoint_of(settings, provider, base_url):
                     found[provider] = endpoint
     return found
+
+
+def served_cards(settings: Settings, models: Iterable[str]) -> list[ModelCard]:
+    """Cards of those of `models` that a configured server is asked for, without asking it."""
+    servers = configured_endpoints(settings)
+    named = [split_id(model) for model in models]
+    return [
+        served_card(provider, name, servers[provider].base_url or OPENAI_URL)
+        for provider, name in named
+        if provider in servers
+    ]
 
 
 async def ask_endpoints(settings: Settings) -> list[Served]:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from assistant.measured import measurements
 from assistant.meter import Meter, Tariff, tariff_of
 from assistant.metered import KINDS
 from assistant.settings import CAPABILITIES, NamedEndpoint, Settings, SettingsError, with_model
@@ -123,19 +124,33 @@ class Engines:
             self._listeners.discard(on_load)
 
     def sees(self, models: Mapping[str, str] | None = None) -> bool:
-        """Whether the chat model looks at pictures: by the setting, else by its card, its own or that of the list."""
+        """Whether the chat model looks at pictures: by the setting, else as it was tried here, else by its card, its own or that
+        of the list."""
         wanted = self.settings.chat.sees_images
         model_id = self.model_ids(models)["chat"] or ""
         if wanted is not None and model_id == self.settings.chat.model:
             return wanted
         text = self.text_or_none(models)
-        return bool(text and (text.card.sees_images or any(c.id == model_id and c.sees_images for c in cards())))
+        tried = measurements(self.settings.home).of(model_id).sight
+        if not text or tried:
+            return bool(text and tried and tried.works)
+        return text.card.sees_images or any(c.id == model_id and c.sees_images for c in cards())
+
+    def calls_tools(self, models: Mapping[str, str] | None = None) -> bool:
+        """Whether the chat model may choose the tools itself."""
+        text = self.text_or_none(models)
+        tried = measurements(self.settings.home).of(self.model_ids(models)["chat"] or "").tool_calls
+        return bool(text and (tried.works if tried else text.card.calls_tools))
 
     def seeing(self) -> list[str]:
-        """Models that look at pictures and can be chosen: those whose key is here."""
-        able = [c for c in cards() if c.task == "text" and c.sees_images]
+        """Models that look at pictures and can be chosen: those that were tried here first, then those whose key is here."""
+        known = measurements(self.settings.home)
+        tried = [name for name in known.seeing() if self.text_or_none({"chat": name})]
+        able = [c for c in cards() if c.task == "text" and c.sees_images and not known.of(c.id).sight]
         keys, offline = self.settings.keys, self.settings.offline
-        return [c.id for c in able if c.runs == "local" or (not offline and PROVIDERS[c.id.split(":")[0]].key in keys)]
+        return tried + [
+            c.id for c in able if c.runs == "local" or (not offline and PROVIDERS[c.id.split(":")[0]].key in keys)
+        ]
 
     def tariff(self, capability: str, models: Mapping[str, str] | None = None) -> Tariff:
         """Where calls of the model go and what they cost. Raises: ModelNotFound where none is chosen, SettingsError."""

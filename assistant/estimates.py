@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from assistant.agent import Assistant, Turn, with_command
+from assistant.engines import Engines
+from assistant.events import Decision
+from assistant.history import TurnRecord
 from assistant.meter import Tariff
 from assistant.metered import sound_s
-from assistant.prices import Cost
+from assistant.prices import Cost, by_currency
 from assistant.prompted import Wanted, filled_prompt, tool_of
 from assistant.prompts import Filled
 from assistant.router import PastTurn
+from assistant.tool_calling import MODELS_CHOICE
 from tools.context import Attachment
 from tools.engines.base import Usage
 from tools.engines.errors import BadInput, EngineError
@@ -61,9 +64,15 @@ class Estimate:
     def most(self) -> Cost | None:
         return _sum([leg.most for leg in self.legs])
 
+    def by_currency(self) -> list[tuple[Cost, Cost]]:
+        """(about, at most) in each currency; nothing where a price is unknown."""
+        most = {cost.currency: cost for cost in by_currency(leg.most for leg in self.legs)}
+        about = by_currency(leg.about for leg in self.legs)
+        return [(cost, most[cost.currency]) for cost in about if cost.currency in most]
+
 
 async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attachment] = ()) -> Estimate:
-    """What `turn` would call. A tool that is not forced is the one the classifier thinks of.
+    """What `turn` would call. A tool that is not forced is the one the router thinks of.
 
     Raises: BadInput (an unknown tool), SettingsError.
     """
@@ -74,44 +83,93 @@ async def estimate(assistant: Assistant, turn: Turn, attachments: Sequence[Attac
     turn = turn if prompt is None else replace(turn, text=prompt.message)
     past = await assistant.history.turns(turn.thread) if turn.thread else []
     kinds = [a.kind for a in attachments]
-    tool = turn.tool or (tool_of(prompt, bool(attachments)) if prompt else None)
-    if tool is None:
-        thread = [PastTurn(t.request, t.tool) for t in past]
-        pictures = assistant.settings.image.enabled
-        decided = await assistant.router.decide(turn.text, kinds=kinds, thread=thread, pictures=pictures, ask=None)
-        tool = decided.tool or "write_text"
-    options = {**assistant.engines.answer_options(), **turn.options}
-    said = sum(_tokens(t.request) + _tokens(t.answer) for t in past)
+    forced = turn.tool or (tool_of(prompt, bool(attachments)) if prompt else None)
+    ways = _Ways(forced, (forced,)) if forced else await _ways(assistant, turn, kinds, past)
+    sized = _Sized(
+        turn,
+        _chat_of(assistant, turn, kinds, past, _asked_tokens(prompt, turn.text)),
+        int({**assistant.engines.answer_options(), **turn.options}.get("count") or 1),
+        await _length_s(attachments) if "transcribe_audio" in ways.called else None,
+        bool(assistant.settings.reranker.model),
+    )
+    models, engines = turn.models, assistant.engines
+    legs = [leg_of(engines, models, *one) for tool in ways.called for one in sized.calls(tool)]
+    maybe = [leg_of(engines, models, *one) for tool in ways.possible for one in sized.calls(tool)]
+    more = [replace(leg, about=Cost(0.0, local=True)) for leg in maybe if leg and leg.host]
+    return Estimate(ways.tool, [*filter(None, legs), *more])
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """The tool that a turn is thought to be for, the tools whose calls it will probably make, and others that a model which chooses
+    the tools itself may make: of those only what leaves this machine is told, and it counts only at most."""
+
+    tool: str
+    called: Sequence[str]
+    possible: Sequence[str] = ()
+
+
+async def _ways(assistant: Assistant, turn: Turn, kinds: Sequence[str], past: Sequence[TurnRecord]) -> _Ways:
+    """As the turn will be routed. Where the router is unsure, it asks the chat model, whatever is done then."""
+    thread = [PastTurn(t.request, t.tool) for t in past]
+    pictures, chooses = assistant.settings.image.enabled, assistant.engines.calls_tools(turn.models)
+
+    async def decide(model_chooses: bool) -> Decision:
+        return await assistant.router.decide(
+            turn.text, kinds=kinds, thread=thread, pictures=pictures, ask=None, model_chooses=model_chooses
+        )
+
+    decided = await decide(chooses)
+    own = decided.why == MODELS_CHOICE
+    likely = await decide(False) if own else decided
+    if likely.tool and not own:
+        return _Ways(likely.tool, (likely.tool,))
+    best = likely.tool or likely.runner_up or "write_text"
+    called = tuple(dict.fromkeys(("write_text", best)))
+    rest = [tool for tool in ("generate_image", "search_knowledge") if tool not in called] if own else []
+    return _Ways(best if own else "write_text", called, [t for t in rest if pictures or t != "generate_image"])
+
+
+def _chat_of(assistant: Assistant, turn: Turn, kinds: Sequence[str], past: Sequence[TurnRecord], asked: int) -> _Chat:
+    said = sum(tokens_about(t.request) + tokens_about(t.answer) for t in past)
     context = assistant.settings.chat.context_tokens or 128_000
-    asked = _asked_tokens(prompt, turn.text)
-    chat = _Chat(min(said + asked + PICTURE * kinds.count("image"), context), int(options["max_tokens"]))
-    wanted: list[tuple[str, Usage, Usage]] = []
-    match tool:
-        case "generate_image":
-            pictures_n = int(options.get("count") or 1)
-            wanted.append(("image", Usage(pictures=pictures_n), Usage(pictures=pictures_n)))
-        case "transcribe_audio":
-            length = Usage(audio_s=await _length_s(attachments))
-            wanted.append(("speech", length, length))
-            if turn.text.strip() and asks_more(turn.text) and not asks_english(turn.text):
-                wanted.append(("chat", *chat.usages(PASSAGES)))
-        case "search_knowledge":
-            question = Usage(prompt_tokens=_tokens(turn.text))
-            wanted += [("embedding", question, question), ("chat", *chat.usages(PASSAGES))]
-            if assistant.settings.reranker.model:
-                wanted.append(("reranker", question, question))
-        case _:
-            wanted.append(("chat", *chat.usages(0)))
-    legs = [leg for one in wanted if (leg := _leg(assistant, turn.models, *one))]
-    return Estimate(tool, legs)
+    longest = int({**assistant.engines.answer_options(), **turn.options}["max_tokens"])
+    return _Chat(min(said + asked + PICTURE * kinds.count("image"), context), longest)
+
+
+@dataclass(frozen=True)
+class _Sized:
+    """How large the calls of a turn would be. `sound_s` is None where it is not known."""
+
+    turn: Turn
+    chat: _Chat
+    pictures: int
+    sound_s: float | None
+    reranks: bool
+
+    def calls(self, tool: str) -> list[tuple[str, Usage, Usage]]:
+        """(capability, as a rule, at most) of each."""
+        text = self.turn.text
+        match tool:
+            case "generate_image":
+                return [("image", Usage(pictures=self.pictures), Usage(pictures=self.pictures))]
+            case "transcribe_audio":
+                heard = ("speech", Usage(audio_s=self.sound_s), Usage(audio_s=self.sound_s))
+                more = bool(text.strip()) and asks_more(text) and not asks_english(text)
+                return [heard, ("chat", *self.chat.usages(PASSAGES))] if more else [heard]
+            case "search_knowledge":
+                question = Usage(prompt_tokens=tokens_about(text))
+                found = [("embedding", question, question), ("chat", *self.chat.usages(PASSAGES))]
+                return [*found, ("reranker", question, question)] if self.reranks else found
+        return [("chat", *self.chat.usages(0))]
 
 
 def _asked_tokens(prompt: Filled | None, text: str) -> int:
     """Of the system prompt and the message, with what a prompt of the library makes of them."""
     if prompt is None:
-        return _tokens(SYSTEM) + _tokens(text)
-    shown = sum(_tokens(message.content) for message in prompt.shown())
-    return _tokens(SYSTEM if prompt.system is None else prompt.system) + shown + _tokens(prompt.message)
+        return tokens_about(SYSTEM) + tokens_about(text)
+    shown = sum(tokens_about(message.content) for message in prompt.shown())
+    return tokens_about(SYSTEM if prompt.system is None else prompt.system) + shown + tokens_about(prompt.message)
 
 
 @dataclass(frozen=True)
@@ -124,10 +182,10 @@ class _Chat:
         return about, replace(about, completion_tokens=self.longest)
 
 
-def _leg(assistant: Assistant, models: Mapping[str, str], capability: str, about: Usage, most: Usage) -> Leg | None:
+def leg_of(engines: Engines, models: Mapping[str, str], capability: str, about: Usage, most: Usage) -> Leg | None:
     """None where no model is chosen for it."""
     try:
-        tariff: Tariff = assistant.engines.tariff(capability, models)
+        tariff: Tariff = engines.tariff(capability, models)
     except EngineError:
         return None
     return Leg(capability, tariff.model, tariff.host, tariff.cost(about), tariff.cost(most))
@@ -144,7 +202,7 @@ async def _length_s(attachments: Sequence[Attachment]) -> float | None:
     return sum(lengths) if lengths else None
 
 
-def _tokens(text: str) -> int:
+def tokens_about(text: str) -> int:
     return len(text.encode(errors="replace")) // BYTES_A_TOKEN + 1
 
 
@@ -160,66 +218,3 @@ def _sum(costs: Sequence[Cost | None]) -> Cost | None:
     if len(known) < len(costs) or len({cost.currency for cost in paid}) > 1:
         return None
     return Cost(sum(c.amount for c in paid), paid[0].currency) if paid else Cost(0.0, local=True)
-
-
-# In words
-
-
-def money(cost: Cost, comma: str = ".") -> str:
-    """`0.4 ct`, `1.20 USD`; what is less than a tenth of a cent says so."""
-    if cost.currency not in ("USD", "EUR"):
-        text = f"{cost.amount:.3g} {cost.currency}"
-    elif cost.amount >= 1:
-        text = f"{cost.amount:.2f} {cost.currency}"
-    elif cost.amount and cost.amount < 0.0005:
-        text = "< 0.1 ct"
-    else:
-        text = f"{cost.amount * 100:.1f} ct"
-    return text.replace(".", comma)
-
-
-def in_words(found: Estimate, say: Mapping[str, str] | None = None) -> str:
-    """`stays here`, `to OpenAI, about 0.4 ct (at most 2.1 ct)`. `say` has the words of another language."""
-    say = say or WORDS
-    about, most, places = found.about(), found.most(), ", ".join(found.places)
-    if found.stays and (about is None or about.local):
-        return say["stays_here"]
-    to = say["goes_to"].format(places=places) if places else say["stays_here"]
-    if about is None:
-        return f"{to}, {say['price_unknown']}"
-    shown, longest = money(about, say["comma"]), money(most or about, say["comma"])
-    line = f"{to}, {shown if shown.startswith('<') else say['about_cost'].format(cost=shown)}"
-    return line if longest == shown else f"{line} ({say['at_most'].format(cost=longest)})"
-
-
-def estimate_json(found: Estimate) -> dict[str, Any]:
-    about, most = found.about(), found.most()
-    legs = [
-        {
-            "capability": leg.capability,
-            "model": leg.model,
-            "host": leg.host or None,
-            "cost": leg.about and leg.about.amount,
-            "currency": leg.about.currency if leg.about else None,
-        }
-        for leg in found.legs
-    ]
-    return {
-        "tool": found.tool,
-        "stays_here": found.stays,
-        "to": found.places,
-        "cost": about and about.amount,
-        "at_most": most and most.amount,
-        "currency": about.currency if about else None,
-        "calls": legs,
-    }
-
-
-WORDS = {
-    "stays_here": "stays here",
-    "goes_to": "to {places}",
-    "about_cost": "about {cost}",
-    "at_most": "at most {cost}",
-    "price_unknown": "price unknown",
-    "comma": ".",
-}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from assistant.prices import Cost
 from tools.context import Artifact, Citation
 from tools.engines.base import Usage
 
@@ -79,6 +80,8 @@ class TurnDone:
     receipt: str
     hosts: Sequence[str] = ()
     """Where something of the turn was sent; none where all stayed on this machine."""
+    costs: Sequence[Cost] = ()
+    """In each currency; `usage` tells the cost only where there is one."""
 
 
 @dataclass(frozen=True)

@@ -78,22 +78,13 @@ class History:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: AsyncEngine | None = None
+        self._database = Database(url, _metadata)
         self._lock = asyncio.Lock()
-
-    async def _open(self) -> AsyncEngine:
-        async with self._lock:
-            return self._engine or await self._connect()
-
-    async def _connect(self) -> AsyncEngine:
-        self._engine = await open_database(self._url, _metadata)
-        return self._engine
 
     async def mark_interrupted(self) -> int:
         """Turns that a killed process left running become interrupted. Called once, when the page starts."""
         statement = sa.update(_turns).where(_turns.c.state == "running").values(state="interrupted")
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             return (await connection.execute(statement)).rowcount
 
     async def begin(
@@ -101,7 +92,7 @@ class History:
     ) -> str:
         """Write down a question before it is answered; makes the thread on its first turn. Returns the turn's id."""
         turn = turn or new_id()
-        engine = await self._open()
+        engine = await self._database.open()
         async with self._lock, engine.begin() as connection:
             if await connection.scalar(sa.select(_threads.c.id).where(_threads.c.id == thread)) is None:
                 title = " ".join(request.split())[:80] or "…"
@@ -133,12 +124,12 @@ class History:
         receipt: Mapping[str, Any] | None = None,
     ) -> None:
         values = {"state": state, "tool": tool, "answer": answer, "receipt": dict(receipt or {})}
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             await connection.execute(sa.update(_turns).where(_turns.c.id == turn).values(values))
 
     async def replace_from(self, turn: str, *, thread: str, but: str) -> None:
         """The turn `turn` of `thread` and all later ones except `but` no longer count: it was asked again or edited."""
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             number = await connection.scalar(
                 sa.select(_turns.c.number).where(_turns.c.id == turn, _turns.c.thread == thread)
             )
@@ -151,16 +142,16 @@ class History:
         query = (
             sa.select(_turns).where(_turns.c.thread == thread, _turns.c.state != "replaced").order_by(_turns.c.number)
         )
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             return [_record(row) for row in (await connection.execute(query)).mappings()]
 
     async def turn(self, turn: str) -> TurnRecord | None:
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             row = (await connection.execute(sa.select(_turns).where(_turns.c.id == turn))).mappings().first()
             return _record(row) if row is not None else None
 
     async def owner(self, thread: str) -> str | None:
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             return await connection.scalar(sa.select(_threads.c.user).where(_threads.c.id == thread))
 
     async def search(self, user: str, words: str, limit: int = 20) -> list[TurnRecord]:
@@ -174,7 +165,7 @@ class History:
             .order_by(_turns.c.created.desc())
             .limit(limit)
         )
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             return [_record(row) for row in (await connection.execute(query)).mappings()]
 
     async def export(self, user: str, thread: str | None = None) -> list[dict[str, Any]]:
@@ -182,14 +173,33 @@ class History:
         query = sa.select(_threads).where(_threads.c.user == user).order_by(_threads.c.created)
         if thread:
             query = query.where(_threads.c.id == thread)
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             threads = [dict(row) for row in (await connection.execute(query)).mappings()]
         return [{**t, "turns": [vars(turn) for turn in await self.turns(t["id"])]} for t in threads]
 
     async def delete_thread(self, thread: str) -> None:
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             await connection.execute(sa.delete(_turns).where(_turns.c.thread == thread))
             await connection.execute(sa.delete(_threads).where(_threads.c.id == thread))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+class Database:
+    """The database at `url` with `tables` made: opened on first use, and once, however many ask at the same time."""
+
+    def __init__(self, url: str, tables: sa.MetaData) -> None:
+        self._url = url
+        self._tables = tables
+        self._engine: AsyncEngine | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> AsyncEngine:
+        async with self._opening:
+            if self._engine is None:
+                self._engine = await open_database(self._url, self._tables)
+            return self._engine
 
     async def close(self) -> None:
         if self._engine is not None:

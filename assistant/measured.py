@@ -32,7 +32,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Probed:
-    """How many of the fixed requests a model met with the right tool call."""
+    """How many of a few fixed requests a model met rightly: with the tool call, or with what a picture shows."""
 
     date: str
     right: int
@@ -49,6 +49,7 @@ class Known:
 
     measured: Measured | None = None
     tool_calls: Probed | None = None
+    sight: Probed | None = None
 
 
 @dataclass
@@ -60,6 +61,13 @@ class Measurements:
 
     def of(self, model_id: str) -> Known:
         return self._models.get(model_id, Known())
+
+    def models(self) -> list[str]:
+        return list(self._models)
+
+    def seeing(self) -> list[str]:
+        """The models that were shown pictures and saw them."""
+        return [name for name, known in self._models.items() if known.sight and known.sight.works]
 
     def put(self, model_id: str, **found: Measured | Probed) -> None:
         """Raises: OSError."""
@@ -82,7 +90,7 @@ def _read(path: Path) -> dict[str, Known]:
         return {
             name: Known(
                 Measured(**found["measured"]) if found.get("measured") else None,
-                Probed(**found["tool_calls"]) if found.get("tool_calls") else None,
+                *(Probed(**found[name]) if found.get(name) else None for name in ("tool_calls", "sight")),
             )
             for name, found in data.items()
         }

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from assistant.engines import TASKS, OnLoad, endpoint_of, open_engine
 from assistant.measured import Measured
-from assistant.settings import Settings, with_model
+from assistant.settings import Settings
+from assistant.using import settings_for
 from tools.engines.base import (
     Embedder,
     ImageGenerator,
@@ -61,7 +62,7 @@ async def measure(settings: Settings, capability: str, model_id: str, on_load: O
 
     Raises: EngineError, SettingsError.
     """
-    settings = with_model(settings, capability, model_id)
+    settings = settings_for(settings, capability, model_id)
     arbiter = DeviceArbiter()
     engine = open_engine(settings, capability, arbiter, on_load)
     warm_up, job = JOBS[TASKS[capability]](engine)

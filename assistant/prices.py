@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -93,6 +93,17 @@ def _spoken(price: Price, usage: Usage) -> tuple[float, float | None, float]:
     if usage.characters and price.characters is not None:
         return usage.characters, price.characters, MILLION
     return usage.audio_s or (usage.characters or 0), price.minute if usage.audio_s else price.characters, 60
+
+
+def by_currency(costs: Iterable[Cost | None]) -> list[Cost]:
+    """The sum in each currency, of what costs anything; nothing where a cost is unknown."""
+    sums: dict[str, float] = {}
+    for cost in costs:
+        if cost is None:
+            return []
+        if cost.amount and not cost.local:
+            sums[cost.currency] = sums.get(cost.currency, 0.0) + cost.amount
+    return [Cost(amount, currency) for currency, amount in sums.items()]
 
 
 def cost_of(model_id: str, usage: Usage, home: Path | None = None) -> Cost | None:

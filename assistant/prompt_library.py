@@ -5,7 +5,6 @@ A person's own prompt goes before one of the same name that somebody shares, and
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from assistant.history import new_id, open_database
+from assistant.history import Database, new_id
 from assistant.prompt_reading import read_prompt, read_prompts
 from assistant.prompts import Prompt
 from tools.engines.errors import BadInput
@@ -57,9 +55,7 @@ class PromptLibrary:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: AsyncEngine | None = None
-        self._lock = asyncio.Lock()
+        self._database = Database(url, _metadata)
 
     async def of(self, user: str, language: str = "") -> list[Prompt]:
         """The newest version of all that `user` can use, by name. Those that ship are left out where they are of another language."""
@@ -98,7 +94,7 @@ class PromptLibrary:
 
         Raises: BadInput.
         """
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             own = sa.and_(_prompts.c.owner == user, _prompts.c.name == prompt.name)
             query = sa.select(_prompts).where(own).order_by(_prompts.c.version.desc()).limit(1)
             row = (await connection.execute(query)).mappings().first()
@@ -130,12 +126,10 @@ class PromptLibrary:
         return await self._delete(_prompts.c.owner == user)
 
     async def close(self) -> None:
-        if self._engine is not None:
-            await self._engine.dispose()
-            self._engine = None
+        await self._database.close()
 
     async def _delete(self, which: Any) -> int:
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             return (await connection.execute(sa.delete(_prompts).where(which))).rowcount
 
     async def _newest(self, user: str) -> list[Kept]:
@@ -150,19 +144,13 @@ class PromptLibrary:
         ]
 
     async def _rows(self, query: Any) -> list[Mapping[str, Any]]:
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
 
     async def _check_free(self, connection: Any, name: str, user: str) -> None:
         which = sa.and_(_prompts.c.name == name, _prompts.c.shared, _prompts.c.owner != user)
         if other := await connection.scalar(sa.select(_prompts.c.owner).where(which)):
             raise BadInput(f"{other} already shares a prompt called {name}.", "Give yours another name.")
-
-    async def _open(self) -> AsyncEngine:
-        async with self._lock:
-            if self._engine is None:
-                self._engine = await open_database(self._url, _metadata)
-            return self._engine
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any
 from assistant.calls import Bill, call_json
 from assistant.events import Decision
 from assistant.fingerprints import fingerprint
-from assistant.prices import is_local
+from assistant.prices import Cost, by_currency, is_local
 from assistant.prompted import prompt_json
 from assistant.prompts import Filled
 from assistant.tool_calling import MODELS_CHOICE
@@ -123,6 +123,12 @@ def versions(models: Iterable[str]) -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}",
         **{name: _version(name.replace("_", "-")) for name in packages},
     }
+
+
+def costs_of(receipt: Mapping[str, Any]) -> list[Cost]:
+    """What its calls cost, in each currency; nothing where a price is unknown or all was free."""
+    calls = receipt.get("calls") or ()
+    return by_currency(None if call.get("cost") is None else Cost(call["cost"], call["currency"]) for call in calls)
 
 
 def total(made: Made, first_token_s: float | None, total_s: float) -> Usage:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from assistant.engines import OnLoad, open_engine
 from assistant.measured import Probed
-from assistant.settings import Settings, with_model
+from assistant.settings import Settings
 from assistant.tool_calling import PURPOSES
+from assistant.using import settings_for
 from tools.context import ToolName
 from tools.engines.device import DeviceArbiter
 from tools.prompts import SYSTEM
@@ -21,7 +22,7 @@ REQUESTS: tuple[tuple[str, ToolName | None], ...] = (
 """What is asked, and the tool that must be called for it; None where words alone are right."""
 
 
-async def probe(settings: Settings, model_id: str, on_load: OnLoad) -> Probed:
+async def probe_tools(settings: Settings, model_id: str, on_load: OnLoad) -> Probed:
     """Nothing is carried out: only what the model asks for is looked at. It sends four short requests.
 
     Raises: EngineError (BadInput where the engine has no tool calls), SettingsError.
@@ -34,7 +35,7 @@ async def probe(settings: Settings, model_id: str, on_load: OnLoad) -> Probed:
     tools = [
         StructuredTool.from_function(coroutine=nothing, name=name, description=text) for name, text in PURPOSES.items()
     ]
-    engine = open_engine(with_model(settings, "chat", model_id), "chat", DeviceArbiter(), on_load)
+    engine = open_engine(settings_for(settings, "chat", model_id), "chat", DeviceArbiter(), on_load)
     try:
         model = engine.agent_model().bind_tools(tools)
         right = 0

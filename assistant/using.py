@@ -63,9 +63,7 @@ def use_model(settings: Settings, model_id: str, asked: str | None = None, card:
         raise BadInput(f"{model_id} is for {card.task}, not for {TASKS[capability]}.", "Choose another.")
     before = getattr(settings, capability).model
     address = getattr(settings, capability).base_url
-    changed = with_model(settings, capability, model_id)
-    if card and card.base_url and not getattr(changed, capability).base_url:
-        changed = replace(changed, **{capability: replace(getattr(changed, capability), base_url=card.base_url)})
+    changed = settings_for(settings, capability, model_id, card)
     kept_address = f"{PREFIX}{capability.upper()}_BASE_URL"
     if kept_address in settings.from_environment and getattr(changed, capability).base_url != address:
         raise BadInput(
@@ -77,6 +75,15 @@ def use_model(settings: Settings, model_id: str, asked: str | None = None, card:
     variable = PREFIX + capability.upper()
     overridden = tuple(name for name in (variable,) if name in settings.from_environment)
     return Chosen(capability, model_id, before, settings.file, changed, overridden)
+
+
+def settings_for(settings: Settings, capability: str, model_id: str, card: ModelCard | None = None) -> Settings:
+    """The settings with this model for one capability, asked at its maker's own address where none is set."""
+    card = card or card_or_none(model_id)
+    changed = with_model(settings, capability, model_id)
+    if card and card.base_url and not getattr(changed, capability).base_url:
+        changed = replace(changed, **{capability: replace(getattr(changed, capability), base_url=card.base_url)})
+    return changed
 
 
 def _only_task(settings: Settings, model_id: str) -> Task:

@@ -5,7 +5,6 @@ A comparison is written when it begins; an answer is added as soon as it is whol
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
@@ -14,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from assistant.history import new_id, open_database
+from assistant.history import Database, new_id
 from assistant.settings import SettingsError
 
 Task = Literal["text", "speech", "image"]
@@ -83,31 +81,29 @@ class Votes:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: AsyncEngine | None = None
-        self._lock = asyncio.Lock()
+        self._database = Database(url, _metadata)
 
     async def begin(
         self, user: str, task: Task, asked: str, candidates: Sequence[Mapping[str, Any]], *, blind: bool = False
     ) -> Comparison:
         made = Comparison(new_id(), user, task, time.time(), asked, blind, [dict(c) for c in candidates], {})
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             await connection.execute(sa.insert(_comparisons).values(**vars(made)))
         return made
 
     async def save(self, comparison: str, outcomes: Mapping[str, Mapping[str, Any]]) -> None:
         values = {letter: dict(outcome) for letter, outcome in outcomes.items()}
         statement = sa.update(_comparisons).where(_comparisons.c.id == comparison).values(outcomes=values)
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             await connection.execute(statement)
 
     async def find(self, comparison: str, user: str) -> Comparison:
         """Raises: VoteError where this person made no such comparison."""
         query = sa.select(_comparisons).where(_comparisons.c.id == comparison, _comparisons.c.user == user)
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             row = (await connection.execute(query)).mappings().first()
         if row is None:
-            raise VoteError(f"There is no comparison {comparison}. `assistant leaderboard --export` lists them.")
+            raise VoteError(f"There is no comparison {comparison}. `assistant leaderboard --export -` lists them.")
         return Comparison(**row)
 
     async def vote(self, comparison: str, user: str, choice: str) -> Comparison:
@@ -116,7 +112,7 @@ class Votes:
         choice = choice.upper() if choice.upper() in LETTERS else choice.lower()
         _check(found, choice)
         values = {"choice": choice, "voted": time.time()}
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             await connection.execute(sa.update(_comparisons).where(_comparisons.c.id == found.id).values(values))
         return Comparison(**{**vars(found), **values})
 
@@ -125,26 +121,18 @@ class Votes:
         query = sa.select(_comparisons).where(_comparisons.c.user == user).order_by(_comparisons.c.created)
         if task:
             query = query.where(_comparisons.c.task == task)
-        async with (await self._open()).connect() as connection:
+        async with (await self._database.open()).connect() as connection:
             return [Comparison(**row) for row in (await connection.execute(query)).mappings()]
 
     async def forget(self, user: str) -> list[Comparison]:
         """Take out every comparison of one person, with its answers and votes; returns what went."""
         gone = await self.of(user)
-        async with (await self._open()).begin() as connection:
+        async with (await self._database.open()).begin() as connection:
             await connection.execute(sa.delete(_comparisons).where(_comparisons.c.user == user))
         return gone
 
     async def close(self) -> None:
-        if self._engine is not None:
-            await self._engine.dispose()
-            self._engine = None
-
-    async def _open(self) -> AsyncEngine:
-        async with self._lock:
-            if self._engine is None:
-                self._engine = await open_database(self._url, _metadata)
-            return self._engine
+        await self._database.close()
 
 
 def key_of(candidate: Mapping[str, Any]) -> str:

@@ -28,13 +28,15 @@ AT_ONCE = {"MissingKey", "MissingPackage", "ModelNotFound", "SettingsError"}
 """Failures that the next call would only repeat."""
 TRIES = 6
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 20.0
+FIRST_PRICED = Usage(1000, 1000)
+"""A call to ask a price about, before there is any."""
 NOT_ASKED, CAPPED = "NotAsked", "SpendCap"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one call. `error` is "" for an answer; else its class name, and `message` says why. Seconds, tokens and US dollars,
-    None where they are not known. `passages` is what it was shown."""
+    """What came of one call. `error` is "" for an answer; else its class name, and `message` says why. Seconds, tokens and cost,
+    None where they are not known; `cost` is in `currency`. `passages` is what it was shown."""
 
     text: str = ""
     error: str = ""
@@ -44,6 +46,7 @@ class Outcome:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost: float | None = None
+    currency: str = "USD"
     cut: bool = False
     counted: bool = False
     cached: bool = False
@@ -99,7 +102,7 @@ class Calls:
                     if isinstance(piece, Answered | AnswerFailed):
                         outcome = _outcome(piece)
             finally:
-                self.budget.settle(most, _paid(outcome, most))
+                self.budget.settle(most, _paid(outcome, most), self._currency(candidate.model, outcome))
             return outcome
 
         return replace(await self._kept(key, candidate.model, once), passages=tuple(passages))
@@ -121,7 +124,9 @@ class Calls:
             except (EngineError, SettingsError) as error:
                 return Outcome(error=type(error).__name__, message=str(error))
             cost = self.price(candidate.model, Usage(audio_s=heard.duration_s))
-            return Outcome(heard.text, total_s=heard.total_s, cost=cost)
+            if cost is None:
+                return Outcome(heard.text, total_s=heard.total_s)
+            return Outcome(heard.text, total_s=heard.total_s, cost=cost.amount, currency=cost.currency)
 
         return await self._kept(key, candidate.model, once)
 
@@ -156,6 +161,11 @@ class Calls:
         if model not in self._answered and (outcome.error in AT_ONCE or self._failed[model] >= HOPELESS):
             why = f"Not asked, since {model} failed every time before: {outcome.message}"
             self._hopeless[model] = Outcome(error=NOT_ASKED, message=why)
+
+    def _currency(self, model: str, outcome: Outcome) -> str:
+        """That of the answer; of one that broke off that of the model's price."""
+        cost = self.price(model, FIRST_PRICED) if outcome.cost is None else None
+        return cost.currency if cost else outcome.currency
 
     async def _most(self, model: str, asked: Sequence[Message], max_tokens: int) -> float | None:
         """What the call can cost at most. Tokens are counted only where a cap makes it matter."""
@@ -205,6 +215,7 @@ def _outcome(end: Answered | AnswerFailed) -> Outcome:
         prompt_tokens=u.prompt_tokens,
         completion_tokens=u.completion_tokens,
         cost=u.cost,
+        currency=u.currency,
         cut=end.cut,
         counted=end.counted,
     )

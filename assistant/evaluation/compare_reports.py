@@ -14,12 +14,14 @@ from assistant.settings import SettingsError
 
 @dataclass(frozen=True)
 class Change:
-    """One setup in both reports: how much better it is in the later one, row by row; seconds and US dollars an answer, before and after."""
+    """One setup in both reports: how much better it is in the later one, row by row; seconds and cost an answer, before and
+    after, with its `currency`."""
 
     name: str
     difference: Interval
     latency_s: tuple[float | None, float | None]
     cost: tuple[float | None, float | None]
+    currency: tuple[str, str] = ("USD", "USD")
 
     @property
     def verdict(self) -> str:
@@ -50,7 +52,7 @@ class Changes:
             d = c.difference
             between = "" if d.low is None else f" ({d.low:+.3f} to {d.high:+.3f})"
             seconds = " to ".join("?" if s is None else f"{s:.2f}" for s in c.latency_s)
-            cost = " to ".join(money(x) for x in c.cost)
+            cost = " to ".join(money(x, unit) for x, unit in zip(c.cost, c.currency, strict=True))
             lines.append(f"  {c.name}: {d.mean or 0.0:+.3f}{between}, {c.verdict}; seconds {seconds}; cost {cost}")
         lines += [f"  only before: {name}" for name in self.gone] + [f"  only now: {name}" for name in self.new]
         before, after = (name or "nothing" for name in self.recommended)
@@ -75,9 +77,8 @@ def compare_reports(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
         difference = paired(other, one, len(both))
         if difference.mean is None:
             raise SettingsError(f"The later report has no score {main}. Evaluate again with --by {main}.")
-        changes.append(
-            Change(name, difference, _pair(before, after, name, "latency_s"), _pair(before, after, name, "cost"))
-        )
+        pairs = (_pair(before, after, name, key) for key in ("latency_s", "cost", "currency"))
+        changes.append(Change(name, difference, *pairs))
     gone = [name for name in names[0] if name not in both]
     new = [name for name in names[1] if name not in both]
     recommended = (before["recommendation"]["setup"], after["recommendation"]["setup"])
@@ -96,5 +97,6 @@ def _value(answer: Mapping[str, Any], main: str) -> float | None:
 
 
 def _pair(before: Mapping[str, Any], after: Mapping[str, Any], name: str, key: str) -> tuple[Any, Any]:
-    one, other = ({s["name"]: s for s in report["setups"]}[name][key] for report in (before, after))
-    return one, other
+    """A report of before currencies were told is in US dollars."""
+    one, other = ({"currency": "USD"} | {s["name"]: s for s in r["setups"]}[name] for r in (before, after))
+    return one[key], other[key]

@@ -17,7 +17,7 @@ from assistant.candidates import Candidate
 from assistant.engines import Engines
 from assistant.evaluation.budget import Budget
 from assistant.evaluation.cache import Cache
-from assistant.evaluation.calls import CAPPED, Calls, is_local
+from assistant.evaluation.calls import CAPPED, FIRST_PRICED, Calls, is_local
 from assistant.evaluation.dataset import Dataset
 from assistant.evaluation.levers import EXAMPLES, Lever, Split, check_examples, setups_of, split
 from assistant.evaluation.recommendation import money
@@ -26,19 +26,18 @@ from assistant.evaluation.results import Report, as_json, build_report
 from assistant.evaluation.run import PARALLEL, OnProgress, Plan, Run, Special
 from assistant.evaluation.scores import Score
 from assistant.evaluation.scoring import score_all
+from assistant.prices import Cost
 from assistant.settings import Settings, SettingsError
 from tools.engines.base import Usage
 from tools.engines.errors import EngineError
 
 FOLDER = "evaluations"
 SIMILARITY_BY = "onnx:all-MiniLM-L6-v2"
-FIRST_PRICED = Usage(1000, 1000)
-CURRENCY = "USD"
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person wants evaluated. `pool` are rows for examples in place of a share of `dataset`; `cap` is in US dollars; `by` the
+    """What a person wants evaluated. `pool` are rows for examples in place of a share of `dataset`; `cap` is in the currency of the prices; `by` the
     score that decides, None to let the data say; `collection` is what the lever retrieval searches."""
 
     dataset: Dataset
@@ -70,7 +69,7 @@ async def evaluate(
     found = split(wish.dataset, wish.levers, wish.pool, wish.seed)
     check_examples(wish.candidates, found.scored)
     price = partial(_priced, price or partial(_by_tariff, engines))
-    _check_prices(wish, price)
+    currency = _check_prices(wish, price)
     plan = Plan(
         setups_of(wish.candidates, wish.levers, wish.collection),
         found,
@@ -102,11 +101,12 @@ async def evaluate(
             "wall_s": time.monotonic() - started,
             "cap": wish.cap,
             "spent": budget.spent,
+            "spent_in": dict(budget.paid),
             "unknown": budget.unknown,
-            "currency": CURRENCY,
+            "currency": currency,
         },
         {"levers": list(wish.levers), "seed": wish.seed, "k": wish.k, "collection": wish.collection},
-        [*_notes(wish, found), *([_capped(budget)] if budget.reached else [])],
+        [*_notes(wish, found), *([_capped(budget, currency)] if budget.reached else [])],
     )
 
 
@@ -123,29 +123,33 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     return html, data
 
 
-def _priced(price: Price, model: str, usage: Usage) -> float | None:
-    return 0.0 if is_local(model) else price(model, usage)
+def _priced(price: Price, model: str, usage: Usage) -> Cost | None:
+    return Cost(0.0, local=True) if is_local(model) else price(model, usage)
 
 
-def _by_tariff(engines: Engines, model: str, usage: Usage) -> float | None:
-    """In US dollars; a price in another currency cannot be compared, and counts as unknown."""
+def _by_tariff(engines: Engines, model: str, usage: Usage) -> Cost | None:
     try:
-        cost = engines.tariff("chat", {"chat": model}).cost(usage)
+        return engines.tariff("chat", {"chat": model}).cost(usage)
     except (EngineError, SettingsError):
         return None
-    return cost.amount if cost and (cost.local or cost.currency == CURRENCY) else None
 
 
-def _check_prices(wish: Wish, price: Price) -> None:
-    """Raises: SettingsError where a cap is set and it cannot be told whether it holds."""
-    if wish.cap is None:
-        return
-    for candidate in (*wish.candidates, *([wish.judge] if wish.judge else [])):
-        if price(candidate.model, FIRST_PRICED) is None:
-            raise SettingsError(
-                f"The price of {candidate.model} is unknown, so no spend cap can hold. Put its price into "
-                "prices.toml in ASSISTANT_HOME, leave it out, or evaluate without --cap."
-            )
+def _check_prices(wish: Wish, price: Price) -> str | None:
+    """The currency of all prices, None where there are several. Raises: SettingsError where a cap is set and it cannot be told
+    whether it holds."""
+    asked = {c.model: price(c.model, FIRST_PRICED) for c in (*wish.candidates, *([wish.judge] if wish.judge else []))}
+    currencies = sorted({cost.currency for cost in asked.values() if cost and not cost.local})
+    if wish.cap is not None and (unknown := [model for model, cost in asked.items() if cost is None]):
+        raise SettingsError(
+            f"The price of {unknown[0]} is unknown, so no spend cap can hold. Put its price into "
+            "prices.toml in ASSISTANT_HOME, leave it out, or evaluate without --cap."
+        )
+    if wish.cap is not None and len(currencies) > 1:
+        raise SettingsError(
+            f"The prices are in {' and '.join(currencies)}, which cannot be added, so no spend cap can hold. Put them in one "
+            "currency into prices.toml in ASSISTANT_HOME, or evaluate without --cap."
+        )
+    return None if len(currencies) > 1 else currencies[0] if currencies else "USD"
 
 
 def _notes(wish: Wish, found: Split) -> list[str]:
@@ -159,9 +163,10 @@ def _notes(wish: Wish, found: Split) -> list[str]:
     return notes
 
 
-def _capped(budget: Budget) -> str:
+def _capped(budget: Budget, currency: str | None) -> str:
+    cap, spent = money(budget.cap, currency), money(budget.spent, currency)
     return (
-        f"The spend cap of {money(budget.cap)} stopped calls before it would have been passed; {money(budget.spent)} was spent. "
+        f"The spend cap of {cap} stopped calls before it would have been passed; {spent} was spent. "
         f"What was not asked is counted as failed ({CAPPED}). Evaluate again with a higher cap to go on from there."
     )
 

@@ -17,7 +17,7 @@ TICKS = 4
 
 def plot(setups: Sequence[Mapping[str, Any]], main: str, say: Callable[[str], str] = str) -> str:
     """An <svg> element; "" where fewer than two setups have a score and a time. A ring's area grows with the cost of an answer; a
-    dashed ring is one whose cost is unknown."""
+    dashed ring is one whose cost is unknown. Costs in several currencies make no ring larger."""
     seen = [(n, s) for n, s in enumerate(setups, 1) if s["latency_s"] and _mean(s, main) is not None]
     if len(seen) < 2:
         return ""
@@ -25,7 +25,8 @@ def plot(setups: Sequence[Mapping[str, Any]], main: str, say: Callable[[str], st
     marks = [_mean(s, main) or 0.0 for _, s in seen]
     x = _scale(min(seconds), max(seconds), LEFT, WIDTH - RIGHT)
     y = _scale(min(marks), max(marks), HEIGHT - BOTTOM, TOP)
-    dearest = max((s["cost"] or 0.0 for _, s in seen), default=0.0)
+    one_currency = len({s.get("currency") for _, s in seen if s["cost"]}) < 2
+    dearest = max((s["cost"] or 0.0 for _, s in seen), default=0.0) if one_currency else 0.0
     across = escape(say("seconds an answer (median, logarithmic)"))
     parts = _axes(x, y, (min(seconds), max(seconds)), (min(marks), max(marks)), (across, escape(say(main))))
     front = sorted((x(math.log10(s["latency_s"])), y(_mean(s, main) or 0.0)) for _, s in seen if s["pareto"])

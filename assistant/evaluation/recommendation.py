@@ -11,7 +11,7 @@ from assistant.evaluation.statistics import Interval, paired
 @dataclass(frozen=True)
 class Measured:
     """What one setup came to. `values` are its main score row by row, in the order of all, better when larger; `cost` is that of an
-    answer in US dollars and `latency_s` the median time of one, None where unknown; `failed` tells that it never answered."""
+    answer in `currency` and `latency_s` the median time of one, None where unknown; `failed` tells that it never answered."""
 
     name: str
     values: Sequence[float | None]
@@ -19,6 +19,7 @@ class Measured:
     cost: float | None
     latency_s: float | None
     failed: bool = False
+    currency: str = "USD"
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ def _versus(best: Measured, other: Measured, comparisons: int, seed: int) -> Ver
 
 
 def _cheapest(good: Sequence[Measured]) -> tuple[Measured, str]:
-    """By cost where that of all is known and differs, else by latency; of equals the one with the better score."""
+    """By cost where that of all is known, in one currency, and differs, else by latency; of equals the one with the better score."""
 
     def quick(m: Measured) -> tuple[float, float]:
         return (float("inf") if m.latency_s is None else m.latency_s), -(m.mean or 0.0)
 
     costs = [m.cost for m in good]
-    if all(cost is not None for cost in costs) and len(set(costs)) > 1:
+    if all(cost is not None for cost in costs) and len(set(costs)) > 1 and len(currencies_of(good)) < 2:
         return min(good, key=lambda m: (m.cost or 0.0, *quick(m))), "cost"
     return min(good, key=quick), "latency"
 
@@ -85,16 +86,28 @@ def _cheapest(good: Sequence[Measured]) -> tuple[Measured, str]:
 def _why(chosen: Measured, good: Sequence[Measured], by: str, best: Measured) -> str:
     took = "" if chosen.latency_s is None else f" ({chosen.latency_s:.2f} s an answer)"
     if by == "cost":
-        return f"take {chosen.name}, the cheapest of them ({money(chosen.cost)} an answer)."
+        return f"take {chosen.name}, the cheapest of them ({money(chosen.cost, chosen.currency)} an answer)."
     unknown = [m.name for m in good if m.cost is None]
+    currencies = currencies_of(good)
+    if not unknown and len(currencies) > 1:
+        told = f"{', '.join(currencies[:-1])} and {currencies[-1]}"
+        return f"take {chosen.name}, the quickest of them{took}. Prices are in {told}, so cost decides nothing here."
     if not unknown:
         return f"take {chosen.name}, the quickest of them{took}; all of them cost the same."
     whose = unknown[0] if len(unknown) == 1 else f"{len(unknown)} of them"
     return f"take {chosen.name}, the quickest of them{took}. The price of {whose} is unknown, so cost decides nothing here."
 
 
-def money(cost: float | None) -> str:
-    """US dollars with two digits that count; an unknown cost is a word, never 0."""
+def currencies_of(measured: Sequence[Measured]) -> list[str]:
+    """Of what costs anything."""
+    return sorted({m.currency for m in measured if m.cost})
+
+
+def money(cost: float | None, currency: str | None = "USD") -> str:
+    """Two digits that count, with the currency; an unknown cost is a word, never 0."""
     if cost is None:
         return "unknown"
-    return "0" if cost == 0 else f"${cost:.2f}" if cost >= 0.995 else f"${cost:.2g}" if cost >= 1e-4 else f"${cost:.1e}"
+    if cost == 0:
+        return "0"
+    amount = f"{cost:.2f}" if cost >= 0.995 else f"{cost:.2g}" if cost >= 1e-4 else f"{cost:.1e}"
+    return f"${amount}" if currency == "USD" else f"{amount} {currency or ''}".rstrip()

@@ -101,7 +101,7 @@ SENTENCES = (
         r"(\d+) of (\d+) are not measurably worse than the best; (.+)",
         r"\1 sur \2 ne sont pas moins bonnes que la meilleure de façon mesurable ; \3",
     ),
-    (r"take (.+), the cheapest of them \((\S+) an answer\)\.", r"prenez \1, la moins chère (\2 par réponse)."),
+    (r"take (.+), the cheapest of them \((.+) an answer\)\.", r"prenez \1, la moins chère (\2 par réponse)."),
     (
         r"take (.+), the quickest of them(?: \((\S+) s an answer\))?; all of them cost the same\.",
         r"prenez \1, la plus rapide (\2 s par réponse) ; toutes coûtent autant.",
@@ -109,6 +109,10 @@ SENTENCES = (
     (
         r"take (.+), the quickest of them(?: \((\S+) s an answer\))?\. The price of (.+) is unknown, so cost decides nothing here\.",
         r"prenez \1, la plus rapide (\2 s par réponse). Le prix de \3 est inconnu, le coût ne décide donc rien ici.",
+    ),
+    (
+        r"take (.+), the quickest of them(?: \((\S+) s an answer\))?\. Prices are in (.+) and (\S+), so cost decides nothing here\.",
+        r"prenez \1, la plus rapide (\2 s par réponse). Les prix sont en \3 et \4, le coût ne décide donc rien ici.",
     ),
     (r"Columns that were not read: (.+)\.", r"Colonnes qui n'ont pas été lues : \1."),
     (r"Nobody has looked at (\d+) of the rows yet\.", r"Personne n'a encore relu \1 des lignes."),
@@ -125,7 +129,7 @@ SENTENCES = (
         r"\1 a échoué \2 fois sur \3 (\4) ; une réponse jamais venue vaut 0.",
     ),
     (
-        r"The spend cap of (\S+) stopped calls before it would have been passed; (\S+) was spent\. .*",
+        r"The spend cap of (.+) stopped calls before it would have been passed; (.+) was spent\. .*",
         r"Le plafond de dépense de \1 a arrêté les appels avant d'être dépassé ; \2 ont été dépensés. Ce qui n'a pas été demandé compte comme un "
         r"échec. Évaluez de nouveau avec un plafond plus haut pour continuer de là.",
     ),

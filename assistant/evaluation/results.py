@@ -14,7 +14,7 @@ from assistant.evaluation.calls import NOT_ASKED, Outcome
 from assistant.evaluation.dataset import Dataset, Row
 from assistant.evaluation.judge import PROMPT, agreement
 from assistant.evaluation.levers import Setup
-from assistant.evaluation.recommendation import Measured, Recommendation, recommend
+from assistant.evaluation.recommendation import Measured, Recommendation, currencies_of, recommend
 from assistant.evaluation.run import Plan, Results
 from assistant.evaluation.scores import LESS_IS_BETTER, SCORES, Score, main_score
 from assistant.evaluation.statistics import Interval, interval, pareto
@@ -26,7 +26,7 @@ PASSAGE_CHARACTERS = 400
 
 @dataclass(frozen=True)
 class SetupReport:
-    """One column. Latencies are medians in seconds, `cost` is that of an answer in US dollars, all None where unknown; `versus` is the
+    """One column. Latencies are medians in seconds, `cost` is that of an answer in `currency`, all None where unknown; `versus` is the
     interval of how much better the best one is, None for the best itself; `worse` None where too few rows can tell."""
 
     name: str
@@ -42,6 +42,7 @@ class SetupReport:
     completion_tokens: float | None
     cost: float | None
     cost_total: float | None
+    currency: str
     pareto: bool
     versus: Interval | None
     worse: bool | None
@@ -50,8 +51,9 @@ class SetupReport:
 @dataclass(frozen=True)
 class Report:
     """`rows` are {"id", "question", "reference", "tags", "answers": {setup: {"text", "error", "scores", …}}}; `notes` what a reader must
-    know; `judge` is None where nobody judged; `calls` is {"asked", "known", "model_s", "wall_s", "cap", "spent", "unknown", "currency"}: how
-    many calls were made and how many known from before, the seconds that models took and that all took, and what was spent."""
+    know; `judge` is None where nobody judged; `calls` is {"asked", "known", "model_s", "wall_s", "cap", "spent", "spent_in", "unknown", "currency"}: how
+    many calls were made and how many known from before, the seconds that models took and that all took, and what was spent, by currency too: `spent` and
+    `currency` are None where prices are in several."""
 
     id: str
     created: str
@@ -93,7 +95,7 @@ def build_report(
         raise SettingsError(f"This data has no score {chosen}. It has: {known}.")
     measured = [_measured(setup, rows, results.outcomes, scored, chosen) for setup in plan.setups]
     recommendation, versus = recommend(measured)
-    front = pareto([_point(m) for m in measured])
+    front = pareto([_point(m, len(currencies_of(measured)) < 2) for m in measured])
     setups = [
         _setup_report(setup, rows, results.outcomes, scored, present, m, on_front, versus.get(setup.name))
         for setup, m, on_front in zip(plan.setups, measured, front, strict=True)
@@ -138,13 +140,21 @@ def _measured(
     known = [value for value in values if value is not None]
     answered = [o for o in found if not o.error]
     mean = sum(known) / len(known) if known else None
-    return Measured(setup.name, values, mean, _cost(answered), _median(o.total_s for o in answered), not answered)
+    return Measured(
+        setup.name,
+        values,
+        mean,
+        _cost(answered),
+        _median(o.total_s for o in answered),
+        not answered,
+        _currency(answered),
+    )
 
 
-def _point(m: Measured) -> tuple[float, ...] | None:
+def _point(m: Measured, by_cost: bool) -> tuple[float, ...] | None:
     if m.failed or m.mean is None or m.latency_s is None:
         return None
-    return (m.mean, m.latency_s, float("inf") if m.cost is None else m.cost)
+    return (m.mean, m.latency_s, 0.0 if not by_cost else float("inf") if m.cost is None else m.cost)
 
 
 def _setup_report(
@@ -179,7 +189,8 @@ def _setup_report(
         _mean(o.prompt_tokens for o in answered),
         _mean(o.completion_tokens for o in answered),
         measured.cost,
-        sum(costs) if len(costs) == len(answered) else None,
+        sum(costs) if measured.cost is not None and len(costs) == len(answered) else None,
+        measured.currency,
         on_front,
         versus.difference if versus else None,
         versus.worse if versus else None,
@@ -199,6 +210,7 @@ def _row_json(
             "scores": dict(scored.get((setup.name, row.id), {})),
             "total_s": o.total_s,
             "cost": o.cost,
+            "currency": o.currency,
             "cut": o.cut,
             "passages": [{"title": p.title, "text": p.text[:PASSAGE_CHARACTERS]} for p in o.passages],
         }
@@ -261,9 +273,15 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def _cost(answered: Sequence[Outcome]) -> float | None:
-    """The mean; None where that of any is unknown."""
+    """The mean; None where that of any is unknown, or where answers known from before were paid in another currency."""
     costs = [o.cost for o in answered]
+    if len({o.currency for o in answered if o.cost}) > 1:
+        return None
     return _mean(costs) if costs and all(cost is not None for cost in costs) else None
+
+
+def _currency(answered: Sequence[Outcome]) -> str:
+    return next((o.currency for o in answered if o.cost), "USD")
 
 
 def _median(values: Any) -> float | None:

@@ -1,6 +1,7 @@
 // The page that compares: what is asked, the stream of events, the vote. The forms of the candidates: compare_form.js; the leaderboard: compare_board.js.
 import { announce, attempt, byId, fill, Refused, request, say, setHidden, setText } from "./knowledge_parts.js";
 import { changeTask, given, prepare, recording, showTask, task } from "./compare_form.js";
+import "./compare_cost.js";
 import { drawBoard } from "./compare_board.js";
 import { begin, card, concluded, cards, ended, figures, settle } from "./compare_results.js";
 

@@ -82,12 +82,14 @@ const showWhere = (form) => {
   setHidden(form.querySelector(".other"), select.value !== OTHER);
   const where = model && [model.host ? fill(say.goes, { host: model.host }) : say.stays, model.priced ? "" : say.price_unknown].filter(Boolean).join(" · ");
   setText(form.querySelector(".where"), where || "");
+  document.dispatchEvent(new Event("wish"));
 };
 
 const remove = (form) => {
   const next = form.nextElementSibling || form.previousElementSibling;
   form.remove();
   number();
+  document.dispatchEvent(new Event("wish"));
   next.querySelector(".model").focus();
 };
 
@@ -102,6 +104,23 @@ const number = () => {
 };
 
 const numberOf = (input) => (input.value.trim() === "" ? undefined : Number(input.value));
+
+// How long the recording is, as far as this browser can tell.
+let soundS = null;
+const listen = (file) => {
+  soundS = null;
+  if (!file) return;
+  const player = new Audio();
+  const told = () => {
+    URL.revokeObjectURL(player.src);
+    if (file !== dropped) return;
+    soundS = Number.isFinite(player.duration) ? player.duration : null;
+    document.dispatchEvent(new Event("wish"));
+  };
+  player.addEventListener("loadedmetadata", told);
+  player.addEventListener("error", told);
+  player.src = URL.createObjectURL(file);
+};
 
 const candidateOf = (form) => {
   const select = form.querySelector(".model").value;
@@ -122,17 +141,22 @@ const candidateOf = (form) => {
 
 // What the person wants, as the server takes it.
 export const given = () => {
-  const candidates = forms().map(candidateOf);
-  localStorage.setItem(KEPT, JSON.stringify({ ...JSON.parse(localStorage.getItem(KEPT) || "{}"), [task()]: candidates }));
+  const wish = wished();
+  localStorage.setItem(KEPT, JSON.stringify({ ...JSON.parse(localStorage.getItem(KEPT) || "{}"), [task()]: wish.candidates }));
+  return wish;
+};
+
+export const wished = () => {
   return {
     task: task(),
     asked: byId("question").value,
-    candidates,
+    candidates: forms().map(candidateOf),
     blind: byId("blind").checked,
     time_limit_s: numberOf(byId("limit")),
     reference: byId("reference").value.trim(),
     language: byId("language").value.trim() || undefined,
     seed: numberOf(byId("seed")),
+    sound_s: soundS ?? undefined,
   };
 };
 
@@ -146,6 +170,7 @@ byId("add").addEventListener("click", () => attempt(async () => {
 
 const take = (file) => {
   dropped = file || null;
+  listen(dropped);
   setText(byId("file-name"), dropped ? dropped.name : "");
 };
 byId("choose").addEventListener("click", () => byId("file").click());

@@ -84,6 +84,7 @@ const draw = async (id) => {
   const named = (capability) => say[`capability_${capability}`];
   setHidden(byId("use"), !shown.use);
   if (shown.use) setText(byId("use"), fill(say.use, { capability: named(shown.use) }));
+  setHidden(byId("trial"), !shown.probe);
   setHidden(byId("used"), !shown.used.length);
   setText(byId("used"), fill(say.used, { capability: shown.used.map(named).join(", ") }));
 };
@@ -102,20 +103,27 @@ const tell = (text, failed) => {
   setHidden(line, false);
 };
 
-byId("use").addEventListener("click", async () => {
-  const { id, use } = shown;
-  byId("use").disabled = true;
+// One of the card's buttons: what the server says of it stands on the card, whichever it shows by then.
+const act = async (button, path, wish) => {
+  button.disabled = true;
   try {
-    const { said } = await request("use", { id, capability: use });
-    await draw(id);
+    const { said } = await request(path, wish);
+    if (shown.id === wish.id) await draw(wish.id);
     tell(said, false);
     announce(said);
     await list();
   } catch (error) {
     tell(error instanceof TypeError ? say.gone : error.message, true);
   } finally {
-    byId("use").disabled = false;
+    button.disabled = false;
   }
+};
+
+byId("use").addEventListener("click", () => act(byId("use"), "use", { id: shown.id, capability: shown.use }));
+byId("probe").addEventListener("click", async () => {
+  setText(byId("probe"), say.probing);
+  await act(byId("probe"), "probe", { id: shown.id });
+  setText(byId("probe"), say.probe);
 });
 
 for (const [name, value] of new URLSearchParams(location.search)) {

@@ -95,6 +95,26 @@ def test_a_quick_a_slow_and_a_failing_one_side_by_side_then_a_vote(
     expect(tab.locator("#vote-said")).to_contain_text("counted")
 
 
+def test_where_it_goes_and_about_what_it_costs_is_shown_before_asking(tab: Page, quick: OpenAIServer) -> None:
+    before = len(quick.received)
+    choose(tab, "quick:one", "quick:two")
+    tab.fill("#question", "Why is the sky blue?")
+    expect(tab.locator("#cost")).to_have_text("stays here")
+    choose(tab, "openai:gpt-5", "quick:two")
+    expect(tab.locator("#cost")).to_have_text(re.compile(r"^to OpenAI, about \d+\.\d ct \(at most \d+\.\d ct\)$"))
+    picture_of(tab, "compare-cost")
+    cheap = tab.locator("#cost").inner_text()
+    form = tab.locator(".candidate").first
+    form.locator("summary").click()
+    form.locator(".max-tokens").fill("20")
+    expect(tab.locator("#cost")).not_to_have_text(cheap)
+    form.locator(".model-id").fill("openai:gpt-99")
+    expect(tab.locator("#cost")).to_have_text("to OpenAI, price unknown")
+    form.locator(".model-id").fill("openai")
+    expect(tab.locator("#cost")).to_have_text("")
+    assert len(quick.received) == before
+
+
 def test_two_are_compared_blind_voted_by_key_and_ranked(tab: Page, quick: OpenAIServer) -> None:
     choose(tab, "quick:one", "quick:two")
     tab.locator(".candidate").nth(1).locator("summary").click()

@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Server, open_page, picture_of
+from tests.openai_server import OpenAIServer
+from tests.seeing import looks
 from tests.unit.test_endpoint_models import HOSTILE, listing, models
 
 SETTINGS = "# Ours.\n[endpoints.work]\nbase_url = '{url}'\n[endpoints.down]\nbase_url = 'http://127.0.0.1:9/v1'\n"
@@ -20,6 +22,15 @@ def models_server(new_server: Callable[..., Server]) -> Iterator[Server]:
     with listing(models(HOSTILE, "gpt-4.1-mini")) as url:
         server = new_server()
         (server.home.parent / "assistant.toml").write_text(SETTINGS.format(url=url), "utf-8")
+        yield server.start()
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def seeing_server(new_server: Callable[..., Server]) -> Iterator[Server]:
+    with OpenAIServer(models=("looking",), rule=looks) as eyes:
+        server = new_server()
+        (server.home.parent / "assistant.toml").write_text(f"[endpoints.eyes]\nbase_url = '{eyes.url}'\n", "utf-8")
         yield server.start()
         server.stop()
 
@@ -75,6 +86,27 @@ def test_the_catalogue_is_filtered_a_server_asked_and_a_model_used(
     )
     text = (models_server.home.parent / "assistant.toml").read_text("utf-8")
     assert text.startswith('# Ours.\nspeech = "faster-whisper:tiny.en"\n') and "[endpoints.down]" in text
+
+
+def test_a_model_that_sees_is_tried_from_its_card(
+    new_context: Callable[..., BrowserContext], seeing_server: Server
+) -> None:
+    page = open_page(new_context(), seeing_server)
+    page.goto(f"{seeing_server.url}/models")
+    page.get_by_role("button", name="Ask the servers what they serve").click()
+    page.get_by_role("button", name="Show eyes:looking").click()
+    card = page.get_by_role("dialog", name="eyes:looking")
+    expect(card).to_contain_text("costs nothing per call (runs here)")
+    card.get_by_role("button", name="Try its tools and sight").click()
+    said = "Tried eyes:looking: calls tools: 1 of 4 right; sees pictures: yes."
+    expect(card.locator("#card-said")).to_have_text(said)
+    expect(card).to_contain_text(re.compile(r"tried here on \d{4}-\d\d-\d\d: yes"))
+    picture_of(page, "model-card-tried")
+    page.keyboard.press("Escape")
+    page.get_by_label("Name or maker").fill("eyes")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    page.get_by_label("Sees pictures").check()
+    expect(page.locator("#rows tr .marks")).to_contain_text("sees pictures")
 
 
 def test_a_choice_that_a_variable_overrides_says_so_in_french_on_a_phone(

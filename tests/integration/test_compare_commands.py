@@ -106,6 +106,8 @@ def test_pictures_go_into_files_and_a_grid(run: Run, tmp_path: Path) -> None:
         (("Why?", "--audio", "assistant.toml"), "one of the three"),
         (("Why?", "--seed", "1", "-c", "here:a", "here:b"), "go with --picture"),
         (("--picture", "x", "-c", "here:a", "here:b temperature=1"), "questions only"),
+        (("", "-c", "here:a", "here:b"), "question is empty"),
+        (("--picture", " ", "-c", "here:a", "here:b"), "question is empty"),
         (("vote", "01X", "A"), "There is no comparison"),
     ],
 )
@@ -117,3 +119,15 @@ def test_mistakes_are_told_in_a_line(run: Run, arguments: Sequence[str], part: s
 def test_all_that_fail_is_a_failure(run: Run) -> None:
     status, events, _ = run("compare", "Why?", "--candidates", "down:a", "down:b", "--time-limit", "20")
     assert status == 1 and {e["event"] for e in ends(events).values()} == {"failed"}
+
+
+def test_a_dry_run_tells_where_it_would_go_and_sends_nothing(
+    run: Run, clips: Mapping[str, Path], server: OpenAIServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, (told,), _ = run("compare", "Why?", "-c", "openai:gpt-5", SMALL, "--dry-run")
+    assert status == 0 and told["to"] == ["OpenAI"] and 0 < told["cost"] <= told["at_most"]
+    assert [leg["model"] for leg in told["calls"]] == ["openai:gpt-5", SMALL]
+    _, (heard,), _ = run("compare", "--audio", str(clips["fox"]), "-c", "openai:whisper-1", "here:ear", "--dry-run")
+    assert heard["currency"] == "USD" and 0 < heard["cost"] < 0.01
+    assert call(["compare", "--picture", "A fox", "-c", "here:a", "here:b", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "stays here — here:a, here:b\n" and not server.received

@@ -18,12 +18,15 @@ from typing import Any
 
 import pytest
 
+from assistant.answers import Price
 from assistant.bootstrap import build_assistant
 from assistant.candidates import parse_candidate
 from assistant.cli_evaluate import retriever
 from assistant.evaluation.dataset import Dataset, Row
 from assistant.evaluation.evaluate import Wish, evaluate
-from assistant.evaluation.results import Report
+from assistant.evaluation.report import render
+from assistant.evaluation.results import Report, as_json
+from assistant.prices import Cost
 from assistant.settings import NamedEndpoint, Settings, SettingsError
 from tests.openai_server import OpenAIServer, Received, Reply
 from tools.engines.base import Usage
@@ -34,9 +37,10 @@ PLACES = [
 ]
 
 
-def price(model: str, usage: Usage) -> float | None:
+def price(model: str, usage: Usage) -> Cost | None:
     rate = PRICES.get(model)
-    return None if rate is None else rate * ((usage.prompt_tokens or 0) + (usage.completion_tokens or 0))
+    tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+    return None if rate is None else Cost(rate * tokens)
 
 
 def code(place: str) -> str:
@@ -90,6 +94,7 @@ async def evaluated(
     server: OpenAIServer,
     models: Sequence[str] = ("lab:small",),
     dataset: Dataset = GATES,
+    price: Price | None = price,
     **wish: Any,
 ) -> Report:
     settings = Settings(home=home, endpoints={"lab": NamedEndpoint(server.url)})
@@ -157,7 +162,7 @@ async def test_where_all_fail_nothing_is_recommended(home: Path) -> None:
 
 async def test_the_spend_cap_stops_before_it_is_passed_and_more_goes_on_from_there(home: Path) -> None:
     wish: dict[str, Any] = {"models": ("lab:large max_tokens=5",), "levers": ["zero-shot"]}
-    cap = 10.5 * price("lab:large", Usage(40, 5))  # type: ignore[operator]
+    cap = 10.5 * PRICES["lab:large"] * 45
     with OpenAIServer(rule=nothing_differs) as server:
         report = await evaluated(home, server, **wish, cap=cap)
         first = len(server.received)
@@ -170,6 +175,38 @@ async def test_the_spend_cap_stops_before_it_is_passed_and_more_goes_on_from_the
 async def test_a_cap_refuses_a_candidate_of_unknown_price(home: Path) -> None:
     with pytest.raises(SettingsError, match="price of lab:new is unknown"):
         await report_of(home, nothing_differs, models=("lab:new",), levers=["zero-shot"], cap=1.0)
+
+
+EUROS = """[models]
+"lab:small" = { input = 1, output = 2, currency = "EUR" }
+"lab:large" = { input = 20, output = 30, currency = "EUR" }
+"lab:dear" = { input = 20, output = 30, currency = "CHF" }
+"""
+
+
+async def priced_by_file(home: Path, *models: str, **wish: Any) -> Report:
+    (home / "prices.toml").write_text(EUROS, "utf-8")
+    try:
+        return (await report_of(home, nothing_differs, models=models, levers=["zero-shot"], price=None, **wish))[0]
+    finally:
+        (home / "prices.toml").unlink()
+
+
+async def test_costs_carry_the_currency_of_the_price_list(home: Path) -> None:
+    report = await priced_by_file(home, "lab:small", "lab:large", cap=100)
+    assert (report.calls["currency"], [s.currency for s in report.setups]) == ("EUR", ["EUR", "EUR"])
+    assert report.recommendation.by == "cost" and "EUR an answer" in report.recommendation.sentence
+    assert report.calls["spent"] == pytest.approx(sum(s.cost_total or 0 for s in report.setups))
+
+
+async def test_costs_in_several_currencies_are_said_and_never_added(home: Path) -> None:
+    report = await priced_by_file(home, "lab:small max_tokens=7", "lab:dear")
+    assert report.calls["spent"] is None and set(report.calls["spent_in"]) == {"EUR", "CHF"}
+    assert report.recommendation.by == "latency" and "Prices are in CHF and EUR" in report.recommendation.sentence
+    html = render(as_json(report))
+    assert re.search(r"[\d.]+ CHF \+ [\d.]+ EUR", html) and "$" not in html
+    with pytest.raises(SettingsError, match="CHF and EUR, which cannot be added"):
+        await priced_by_file(home, "lab:small", "lab:dear", cap=1)
 
 
 async def test_an_unknown_price_is_said_and_time_decides(home: Path) -> None:

@@ -73,7 +73,7 @@ def test_tool_calls_are_probed_with_requests_whose_tool_is_known(
             Reply(calls=[third]),
             Reply(pieces=("Bonjour !",)),
         )
-        assert call(["models", "probe", "work:any"]) == 0
+        assert call(["models", "probe", "work:any", "--only", "tools"]) == 0
         assert len(server.received) == 4
         tools = {tool["function"]["name"] for tool in server.last.body["tools"]}
     assert tools == {"generate_image", "search_knowledge", "transcribe_audio"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ async def clients(chainlit: None, tmp_path: Path, models: OpenAIServer) -> Async
     from chainlit.user import User
     from fastapi import FastAPI
 
-    from assistant import app_compare, app_compare_page
+    from assistant import app_compare, app_compare_cost, app_compare_page
     from assistant.app_knowledge import knowledge_failed
     from assistant.app_routes import get_current_user
     from assistant.app_server import _open
@@ -45,6 +46,7 @@ async def clients(chainlit: None, tmp_path: Path, models: OpenAIServer) -> Async
     def ask_as(name: str, language: str = "en") -> Client:
         app = FastAPI()
         app.include_router(app_compare.router)
+        app.include_router(app_compare_cost.router)
         app.include_router(app_compare_page.router)
         app.add_exception_handler(SettingsError, knowledge_failed)
         app.add_exception_handler(EngineError, knowledge_failed)
@@ -126,6 +128,49 @@ async def test_what_is_no_recording_is_refused_and_leaves_nothing(clients: Any, 
     answer = await clients("ada").post("/compare/api/recordings?name=notes.txt", content=b"Only words.")
     assert answer.status_code == 400 and "is no recording" in answer.json()["detail"]
     assert not [path for path in (tmp_path / "home" / "compared").rglob("*") if path.is_file()]
+
+
+async def test_before_anything_is_sent_it_is_told_where_it_goes_and_about_what_it_costs(
+    clients: Any, models: OpenAIServer, tmp_path: Path
+) -> None:
+    async def line(*names: str, **more: Any) -> tuple[str, bool]:
+        wish = {"task": "text", "asked": "Why is the sky blue?", "candidates": [{"model": m} for m in names], **more}
+        answer = await clients("ada").post("/compare/api/estimate", json=wish)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["line"], answer.json()["leaves"]
+
+    assert await line("here:one", "here:two") == ("stays here", False)
+    dear = await line("openai:gpt-5-mini", "openai:gpt-4.1", "here:one")
+    assert dear == ("to OpenAI, about 0.3 ct (at most 1.0 ct)", True)
+    assert await line("openai:gpt-5-mini", "openai:gpt-99") == ("to OpenAI, price unknown", True)
+    text = '[models]\n"openai:gpt-4.1" = { input = 2, output = 8, currency = "EUR" }\n"here:one" = { input = 9, output = 9 }\n"here:two" = { input = 9, output = 9, currency = "CHF" }\n'
+    (tmp_path / "home" / "prices.toml").write_text(text, "utf-8")
+    mixed, _ = await line("openai:gpt-5", "openai:gpt-4.1")
+    assert mixed.startswith("to OpenAI, about 0.3 ct (USD) + 0.2 ct (EUR) (at most")
+    own, leaves = await line("here:one", "here:two")
+    assert re.match(r"stays here, about \d\.\d ct \(USD\) \+ 0\.\d+ CHF \(at most", own) and not leaves
+    assert (await line("here:one", "here:free"))[0].startswith("stays here, about")
+    assert (await line("openai:whisper-1", "here:ear", task="speech", sound_s=120))[0] == "to OpenAI, about 1.2 ct"
+    assert (await line("openai:whisper-1", "here:ear", task="speech"))[0] == "to OpenAI, price unknown"
+    assert (await line("openai:dall-e-3", "openai:gpt-image-1", task="image"))[0] == "to OpenAI, about 33.0 ct"
+    assert not models.received
+
+
+async def test_longer_prompts_cost_more_beforehand_and_nonsense_is_refused(clients: Any) -> None:
+    def wish(**more: Any) -> dict[str, Any]:
+        return {
+            "task": "text",
+            "asked": "Why?",
+            "candidates": [{"model": "openai:gpt-5", **more}, {"model": "here:one"}],
+        }
+
+    client = clients("ada", "fr")
+    short = (await client.post("/compare/api/estimate", json=wish())).json()["line"]
+    assert short.startswith("vers OpenAI, environ 0,3 ct (au plus")
+    long = (await client.post("/compare/api/estimate", json=wish(system="Be brief. " * 1500))).json()["line"]
+    read = (await client.post("/compare/api/estimate", json=wish(retrieval=True))).json()["line"]
+    assert len({short, long, read}) == 3
+    assert (await client.post("/compare/api/estimate", json=wish(model="nobody:x"))).status_code == 400
 
 
 async def test_prompts_of_the_library_are_offered_and_shown_to_the_model(clients: Any, models: OpenAIServer) -> None:

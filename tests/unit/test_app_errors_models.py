@@ -16,6 +16,8 @@ FILES = (
     ENGINES / "endpoint_models.py",
     PAGE / "using.py",
     PAGE / "endpoints.py",
+    PAGE / "sight_probe.py",
+    PAGE / "app_model_probe.py",
 )
 RAISED = ("ModelNotFound", "Refused", "Unreachable", "NoDiskSpace", "Busy", "BadInput", "SettingsError")
 

@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from assistant.settings import load_settings
+from tests.openai_server import OpenAIServer
+from tests.seeing import looks
 from tests.unit.test_endpoint_models import HOSTILE, listing, models
 
 Client = httpx.AsyncClient
@@ -23,7 +25,7 @@ async def clients(chainlit: None, tmp_path: Path) -> AsyncIterator[Any]:
     from chainlit.user import User
     from fastapi import FastAPI
 
-    from assistant import app_models, app_models_page
+    from assistant import app_model_probe, app_models, app_models_page
     from assistant.app_knowledge import knowledge_failed
     from assistant.app_routes import get_current_user
     from assistant.app_server import _open
@@ -40,6 +42,7 @@ async def clients(chainlit: None, tmp_path: Path) -> AsyncIterator[Any]:
         app_models._served.clear()
         app = FastAPI()
         app.include_router(app_models.router)
+        app.include_router(app_model_probe.router)
         app.include_router(app_models_page.router)
         app.add_exception_handler(EngineError, knowledge_failed)
         app.dependency_overrides[get_current_user] = lambda: User(identifier=name)
@@ -135,6 +138,30 @@ async def test_servers_are_asked_on_request_and_their_names_stay_names(clients: 
     assert (await client.get("api/card", params={"id": f"work:{HOSTILE}"})).json()["use"] == "chat"
     assert (await client.post("api/use", json={"id": "work:served-here"})).status_code == 200
     assert now().settings.chat.model == "work:served-here"
+
+
+async def test_a_model_is_tried_from_its_card_and_the_card_tells_what_was_found(clients: Any) -> None:
+    with OpenAIServer(models=("m",), rule=looks) as server:
+        client = clients("ada", text=f"admins = ['ada']\n[endpoints.work]\nbase_url = '{server.url}'\n")
+        await client.post("api/endpoints", json={})
+        card = (await client.get("api/card", params={"id": "work:m"})).json()
+        assert card["probe"] and "assistant models probe work:m" in card["commands"]
+        assert (await clients("bob").post("api/probe", json={"id": "work:m"})).status_code == 403
+        client = clients("ada", text=f"admins = ['ada']\n[endpoints.work]\nbase_url = '{server.url}'\n")
+        said = (await client.post("api/probe", json={"id": "work:m"})).json()["said"]
+        assert said == "Tried work:m: calls tools: 1 of 4 right; sees pictures: yes."
+        await client.post("api/endpoints", json={})
+        told = (await client.get("api/card", params={"id": "work:m"}, headers=FRENCH)).json()["facts"]
+    assert {fact["label"]: fact["text"] for fact in told}["Voit les images"].endswith(": oui")
+    assert not (await client.get("api/card", params={"id": "whisper:base"})).json()["probe"]
+
+
+async def test_what_cannot_be_tried_is_a_line(clients: Any) -> None:
+    text = "admins = ['ada']\n[endpoints.work]\nbase_url = 'http://127.0.0.1:9/v1'\n"
+    answer = await clients("ada", text=text).post("api/probe", json={"id": "work:m"}, headers=FRENCH)
+    assert answer.status_code == 400 and "injoignable" in answer.json()["detail"]
+    local = await clients("ada").post("api/probe", json={"id": "llama-cpp:smollm2-135m-instruct"})
+    assert local.status_code == 400 and "tools" in local.json()["detail"]
 
 
 async def test_the_page_is_whole_in_both_languages(clients: Any) -> None:

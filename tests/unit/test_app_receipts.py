@@ -13,6 +13,7 @@ import pytest
 
 from assistant.app_config import texts
 from assistant.app_errors import told
+from assistant.calls import Call, call_json
 from assistant.events import TurnDone
 from assistant.prices import Cost
 from assistant.settings import Spending, load_settings
@@ -50,6 +51,18 @@ def test_an_answer_tells_its_tokens_where_it_went_and_its_price(
 
     done = TurnDone("Hi", "write_text", (), (), usage, "01R", hosts)
     assert cost_line(done, texts("en-US")) == f"[{line}](/receipts/01R)"
+
+
+def test_costs_in_several_currencies_are_told_side_by_side(chainlit: None) -> None:
+    from assistant.app_receipts import _cost, cost_line
+
+    costs = [Cost(0.004), Cost(0.02, "EUR")]
+    done = TurnDone("Hi", None, (), (), Usage(11, 7), "01R", ["a", "b"], costs)
+    assert "0.4 ct (USD) + 2.0 ct (EUR)" in cost_line(done, texts("en-US"))
+    calls = [call_json(Call("m", "text", "h", Usage(), cost)) for cost in (*costs, Cost(0.0, local=True), costs[0])]
+    assert _cost({"calls": calls, "usage": {}}, texts("fr-FR")) == "0,8 ct (USD) + 2,0 ct (EUR)"
+    unknown = [*calls, call_json(Call("m", "text", "h", Usage(), None))]
+    assert _cost({"calls": unknown, "usage": {}}, texts("en-US")) == "price unknown"
 
 
 def test_what_a_cap_says_has_french(tmp_path: Path) -> None:

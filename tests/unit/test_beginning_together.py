@@ -19,7 +19,7 @@ from assistant.spending import Ledger
 
 async def begin(home):
     for kept in (History(sqlite_url(home)), PromptLibrary(sqlite_url(home))):
-        await kept._open()
+        await kept._database.open()
         await kept.close()
     store = app_storage.PageStore(sqlite_url(home), home / "files")
     await store.open()

@@ -7,6 +7,7 @@ import pytest
 
 from assistant.answers import Answered, AnswerFailed, answer, prompt_of
 from assistant.candidates import Candidate, CandidateError, parse_candidate, read_candidates
+from assistant.prices import Cost
 from assistant.settings import Settings
 from knowledge.documents import Passage
 from tests.fakes import FakeEngines, FakeText
@@ -73,11 +74,13 @@ def test_the_same_candidate_twice_is_refused() -> None:
 async def test_an_answer_streams_and_ends_with_what_it_took(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     engines = FakeEngines(settings, FakeText("31 metres."))
-    pieces = [p async for p in answer(Candidate(settings.chat.model), ASK, engines, price=lambda _m, _u: 0.25)]
+    pieces = [
+        p async for p in answer(Candidate(settings.chat.model), ASK, engines, price=lambda _m, _u: Cost(0.25, "EUR"))
+    ]
     *deltas, end = pieces
     assert "".join(d.text for d in deltas if isinstance(d, TextDelta)).strip() == "31 metres."
     assert isinstance(end, Answered)
-    assert (end.usage.completion_tokens, end.usage.cost, end.counted) == (2, 0.25, False)
+    assert (end.usage.completion_tokens, end.usage.cost, end.usage.currency, end.counted) == (2, 0.25, "EUR", False)
     assert 0 <= end.usage.first_token_s <= end.usage.total_s  # type: ignore[operator]
 
 

@@ -25,6 +25,8 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("none.jsonl", "does not exist"),
         ("d.jsonl -c gpt-5-mini", "not of the form provider:model"),
         ("d.jsonl -c nowhere:m", "There is no provider 'nowhere'"),
+        ("d.jsonl --candidates openai:m nowhere:m", "There is no provider 'nowhere'"),
+        ("--candidates openai:m nowhere:m d.jsonl", "There is no provider 'nowhere'"),
         ("d.jsonl -c none.toml", "none.toml cannot be read"),
         ("d.jsonl -c openai:m -c openai:m", "given twice"),
         ("d.jsonl --lever two-shot", "no lever 'two-shot'"),

@@ -1,5 +1,7 @@
 """Scores counted by hand, and statistics on differences that were planted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from assistant.evaluation.judge import agreement, verdict_of
 from assistant.evaluation.recommendation import Measured, money, recommend
 from assistant.evaluation.scores import contains, counted, fits_schema, main_score, token_f1, word_error
 from assistant.evaluation.statistics import interval, paired, pareto
+from assistant.prices import Cost
 from knowledge.documents import Passage
 from tools.engines.base import Usage
 
@@ -127,10 +130,20 @@ def test_the_front_holds_what_nothing_beats() -> None:
 
 def test_money_that_is_unknown_is_a_word() -> None:
     assert [money(x) for x in (None, 0.0, 0.00123, 3.0, 2e-6)] == ["unknown", "0", "$0.0012", "$3.00", "$2.0e-06"]
+    assert (money(0.00123, "EUR"), money(3.0, "CHF"), money(0.5, None)) == ("0.0012 EUR", "3.00 CHF", "0.5")
+
+
+def test_costs_in_two_currencies_are_never_compared() -> None:
+    dear, cheap = replace(measured("dear", 90, 9.0, 1.0), currency="JPY"), measured("cheap", 90, 0.1, 2.0)
+    found, _ = recommend([dear, cheap])
+    assert (found.setup, found.by) == ("dear", "latency")
+    assert "Prices are in JPY and USD, so cost decides nothing here" in found.sentence
+    free = replace(dear, cost=0.0)
+    assert recommend([free, cheap])[0].by == "cost", "what costs nothing has no currency"
 
 
 def test_a_budget_never_passes_its_cap_also_with_calls_under_way() -> None:
-    budget = Budget(1.0, lambda _model, usage: 0.4)
+    budget = Budget(1.0, lambda _model, usage: Cost(0.4))
     most = budget.most("m", 1, 1)
     assert budget.reserve(most) and budget.reserve(most) and not budget.reserve(most)
     budget.settle(most, 0.1)
@@ -138,6 +151,10 @@ def test_a_budget_never_passes_its_cap_also_with_calls_under_way() -> None:
     assert not Budget(1.0, lambda _m, _u: None).reserve(None)
     free = Budget(None, lambda _m, _u: None)
     free.settle(None, None)
+    mixed = Budget(None, lambda _m, _u: None)
+    mixed.settle(None, 1.0, "EUR")
+    mixed.settle(None, 2.0, "USD")
+    assert mixed.spent is None and mixed.paid == {"EUR": 1.0, "USD": 2.0}
     assert (free.spent, free.unknown) == (0.0, 1) and Usage().cost is None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assistant.app_config import models_texts
-from assistant.app_model_facts import calls_tools, facts_of
+from assistant.app_model_facts import facts_of
 from assistant.app_model_words import CARD_WORDS, in_words
 from assistant.cli import call
 from assistant.measured import FILE, Known, Measured, Probed, measurements
@@ -62,10 +62,10 @@ def test_the_card_tells_it_in_both_languages(tmp_path: Path) -> None:
 def test_what_was_tried_here_counts_more_than_what_a_maker_says(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     model = "openai:gpt-4.1-mini"
-    assert calls_tools(card_of(settings, model))
+    assert card_of(settings, model).model.calls_tools
     assert "assistant models probe" in facts(settings, model)["Calls tools"]
     measurements(tmp_path).put(model, tool_calls=Probed("2026-11-24T20:00:00+00:00", 2, 4))
-    assert not calls_tools(card_of(settings, model))
+    assert not card_of(settings, model).model.calls_tools
     assert facts(settings, model)["Calls tools"] == "tried here on 2026-11-24: 2 of 4 right, do not rely on it"
 
 
@@ -82,7 +82,12 @@ def test_a_fact_that_is_not_known_has_no_line(tmp_path: Path) -> None:
     assert not {"Parameters", "Architecture", "Size", "Languages", "sha256"} & set(told)
     assert all(told.values())
     assert "leaves this machine" in told["Where it runs"]
-    assert "unless it is on this machine" in facts(Settings(home=tmp_path), "ollama:mistral:7b")["Where it runs"]
+    assert facts(Settings(home=tmp_path), "ollama:mistral:7b")["Where it runs"].startswith(
+        "On a server of this machine:"
+    )
+    elsewhere = Settings(home=tmp_path, keys={"OLLAMA_HOST": "192.168.7.7:11434"})
+    assert "unless it is on this machine" in facts(elsewhere, "ollama:mistral:7b")["Where it runs"]
+    assert facts(elsewhere, "ollama:mistral:7b")["Price"] == "price unknown"
 
 
 def test_every_sentence_of_every_card_has_french() -> None:

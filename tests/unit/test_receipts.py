@@ -15,7 +15,8 @@ from assistant import cli_receipts
 from assistant.agent import Assistant, Turn
 from assistant.cli_output import CallerError
 from assistant.engines import Engines
-from assistant.estimates import estimate, in_words
+from assistant.estimate_words import in_words
+from assistant.estimates import estimate
 from assistant.events import TurnDone, TurnFailed
 from assistant.fingerprints import fingerprint
 from assistant.history import History, sqlite_url
@@ -235,6 +236,38 @@ def test_weights_are_told_apart_by_their_content(tmp_path: Path) -> None:
     assert fingerprint("llama-cpp:/nowhere.gguf", tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    ("chat", "image", "draws", "line"),
+    [
+        ("llama-cpp:smollm2-135m-instruct", "starter:drawings", 0.99, "stays here"),
+        ("llama-cpp:smollm2-135m-instruct", "openai:dall-e-3", 0.99, "to OpenAI, about 8.0 ct"),
+        ("openai:gpt-4.1-mini", "starter:drawings", 0.99, "to OpenAI, < 0.1 ct (at most 0.2 ct)"),
+        ("openai:gpt-99", "starter:drawings", 0.99, "stays here"),
+        ("openai:gpt-99", "starter:drawings", 0.4, "to OpenAI, price unknown"),
+        ("llama-cpp:smollm2-135m-instruct", "openai:dall-e-3", 0.4, "to OpenAI, about 8.0 ct"),
+        ("llama-cpp:smollm2-135m-instruct", "openai:dall-e-3", 0.01, "stays here"),
+        ("openai:gpt-4.1-mini", "openai:dall-e-3", 0.01, "to OpenAI, < 0.1 ct (at most 8.2 ct)"),
+    ],
+)
+async def test_it_goes_also_to_a_model_that_only_chooses_the_tool(
+    tmp_path: Path, server: OpenAIServer, chat: str, image: str, draws: float, line: str
+) -> None:
+    """A model that calls tools reads every message first; where the router is unsure, the chat model is asked, and either may answer."""
+    assistant = assistant_for(tmp_path, server)
+    odds = scores(generate_image=draws, write_text=(1 - draws) / 2, search_knowledge=(1 - draws) / 2)
+    if draws < 0.1:
+        odds = scores(generate_image=draws, write_text=1 - draws)
+    assistant.router = Router(lambda *_: odds, tmp_path / "corrections.jsonl")
+    keys = {"OPENAI_API_KEY": "k"}
+    assistant.engines.settings = assistant.settings = replace(
+        assistant.settings,
+        keys=keys,
+        chat=Chat(chat, max_tokens=300),
+        image=replace(assistant.settings.image, model=image),
+    )
+    assert in_words(await estimate(assistant, Turn("A red fox"))).startswith(line)
+
+
 async def test_before_sending_it_is_told_where_it_goes_and_about_what_it_costs(
     tmp_path: Path, server: OpenAIServer
 ) -> None:
@@ -242,7 +275,7 @@ async def test_before_sending_it_is_told_where_it_goes_and_about_what_it_costs(
     gone = replace(assistant.settings, keys={"OPENAI_API_KEY": "k"}, chat=Chat("openai:gpt-5-mini", max_tokens=4000))
     assistant.engines.settings = gone
     found = await estimate(assistant, Turn("Hello"))
-    assert in_words(found) == "to OpenAI, about 0.1 ct (at most 0.8 ct)" and not found.stays
+    assert in_words(found) == "to OpenAI, about 0.1 ct (at most 1.6 ct)" and not found.stays
     assistant.engines.settings = replace(gone, chat=Chat("openai:gpt-99"))
     assert in_words(await estimate(assistant, Turn("Hello"))) == "to OpenAI, price unknown"
     assistant.engines.settings = replace(gone, chat=Chat())

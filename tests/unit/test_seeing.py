@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from assistant.events import Notice, TurnDone
 from assistant.settings import Chat
 from tests.fakes import events_of
 from tests.openai_server import OpenAIServer, Reply, png
+from tests.seeing import opened
 from tests.unit.test_receipts import assistant_for, done
 from tools.engines.base import Endpoint, EngineOptions, Message
 from tools.engines.device import DeviceArbiter
@@ -36,13 +36,6 @@ def server() -> Iterator[OpenAIServer]:
 def picture(folder: Path, name: str = "a.png", **how: Any) -> Path:
     (folder / name).write_bytes(png(**how))
     return folder / name
-
-
-def opened(url: str) -> Image.Image:
-    head, _, data = url.partition(";base64,")
-    found = Image.open(io.BytesIO(base64.b64decode(data)))
-    assert head == f"data:image/{str(found.format).lower()}"
-    return found
 
 
 def parts(server: OpenAIServer, which: int = -1) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ async def _ask(provider: str, endpoint: Endpoint, options: EngineOptions) -> Ser
     trouble = (
         f"{left} entries in the list of {provider} were left out: not names, twice there, or too many." if left else ""
     )
-    return Served(provider, url, tuple(_card(provider, name, url) for name in usable[:MOST_NAMES]), trouble)
+    return Served(provider, url, tuple(served_card(provider, name, url) for name in usable[:MOST_NAMES]), trouble)
 
 
 async def _names(hosted: Hosted) -> list[Any]:
@@ -88,7 +88,8 @@ def is_name(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()
 
 
-def _card(provider: str, name: str, url: str) -> ModelCard:
+def served_card(provider: str, name: str, url: str) -> ModelCard:
+    """The card of a model that a server has: that of the well-known one of this name, else what its name tells."""
     plain = name.removesuffix(":latest")
     known = WELL_KNOWN.get(f"ollama:{plain}") or MODELS.get(plain) or WELL_KNOWN.get(f"openai-compatible:{plain}")
     if known:
