@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from assistant.answers import Price
 from tools.engines.base import Usage
 
 
 class Budget:
-    """`cap` is in US dollars, None for none. `spent` counts what calls of this run cost; `unknown` those whose price is not known."""
+    """`cap` is in US dollars, None for none. `spent` counts what calls of this run cost, from what an interrupted run spent `before`;
+    `unknown` those whose price is not known. `tell` hears what is spent at most, before each call is begun and after it has ended."""
 
-    def __init__(self, cap: float | None, price: Price) -> None:
+    def __init__(
+        self,
+        cap: float | None,
+        price: Price,
+        before: float = 0.0,
+        tell: Callable[[float], None] = lambda _most: None,
+    ) -> None:
         self.cap = cap
-        self.spent = 0.0
+        self.spent = before
+        self._tell = tell
         self.unknown = 0
         self.reached = False
         self._price = price
@@ -29,6 +39,8 @@ class Budget:
             self.reached = True
             return False
         self._reserved += most
+        if most:
+            self._tell(self.spent + self._reserved)
         return True
 
     def settle(self, most: float | None, cost: float | None) -> None:
@@ -40,3 +52,5 @@ class Budget:
             self.unknown += 1
         else:
             self.spent += paid
+            if paid or most:
+                self._tell(self.spent + self._reserved)

@@ -57,8 +57,8 @@ class Dataset:
     unreviewed: int = 0
 
 
-def read_dataset(path: Path, *, unreviewed: bool = False) -> Dataset:
-    """The rows of a .jsonl or .csv file. `unreviewed` takes rows that say `"reviewed": false`.
+def read_dataset(path: Path, *, unreviewed: bool = False, folder: Path | None = None) -> Dataset:
+    """The rows of a .jsonl or .csv file. `unreviewed` takes rows that say `"reviewed": false`; recordings lie in `folder`, else beside it.
 
     Raises: DatasetError with all that is wrong, each with its line.
     """
@@ -68,7 +68,7 @@ def read_dataset(path: Path, *, unreviewed: bool = False) -> Dataset:
         raise DatasetError(path.name, [f"it cannot be read: {error.strerror}."]) from error
     lines = read_lines(path.name, data)
     problems: list[str] = []
-    rows = [row for line in lines if (row := _row(line, path.parent, problems))]
+    rows = [row for line in lines if (row := _row(line, folder or path.parent, problems))]
     problems += _same_ids(rows)
     waiting = sum(is_unreviewed(line.values) for line in lines)
     if waiting and not unreviewed:

@@ -15,7 +15,7 @@ LONGEST = 200_000
 
 @dataclass(frozen=True)
 class Line:
-    """`values` are its columns; where it is no row at all, `trouble` says why and `raw` is what stands there."""
+    """`values` are its columns, `raw` what stands there besides them; where it is no row at all, `trouble` says why."""
 
     number: int
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -70,4 +70,4 @@ def _csv_lines(text: str) -> Iterator[Line]:
         if more:
             cells[""] = f"it has {len(more)} more cells than the first line names. Put quotes around cells with commas"
         if cells:
-            yield Line(number, cells)
+            yield Line(number, cells, " ".join(map(str, more or ())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,12 +64,13 @@ async def evaluate(
     retrieve: Retrieve | None = None,
     price: Price | None = None,
     progress: OnProgress = lambda _text, _fraction: None,
+    open_budget: Callable[[float | None, Price], Budget] = Budget,
 ) -> Report:
     """`price` stands in for the prices that are known of each model. Raises: SettingsError (also DatasetError and CandidateError) for a wish that cannot be met, EngineError (the embedding)."""
     started = time.monotonic()
     found = split(wish.dataset, wish.levers, wish.pool, wish.seed)
     check_examples(wish.candidates, found.scored)
-    price = partial(_priced, price or partial(_by_tariff, engines))
+    price = prices_of(engines, price)
     _check_prices(wish, price)
     plan = Plan(
         setups_of(wish.candidates, wish.levers, wish.collection),
@@ -82,7 +83,7 @@ async def evaluate(
     )
     embedder = partial(engines.embedding, SIMILARITY_BY)
     with closing(Cache(settings.home / FOLDER)) as cache:
-        budget = Budget(wish.cap, price)
+        budget = open_budget(wish.cap, price)
         calls = Calls(engines, cache, budget, price)
         results = await Run(plan, calls, embedder, retrieve, progress).work()
         scored = await score_all(found.scored, results, embedder)
@@ -121,6 +122,11 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
         aside.write_text(text, "utf-8", errors="replace")
         aside.replace(path)
     return html, data
+
+
+def prices_of(engines: Engines, price: Price | None = None) -> Price:
+    """The prices that are known of each model, or `price` in their place; nothing is paid for what runs in this process."""
+    return partial(_priced, price or partial(_by_tariff, engines))
 
 
 def _priced(price: Price, model: str, usage: Usage) -> float | None:
