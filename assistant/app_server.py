@@ -71,7 +71,10 @@ def build(settings: Settings) -> ASGIApp:
 
     from assistant.app_compare import router as compare
     from assistant.app_compare_page import router as compare_page
+    from assistant.app_evaluation_runs import router as evaluation_runs
+    from assistant.app_evaluation_sets import router as evaluation_sets
     from assistant.app_evaluations import router as evaluations
+    from assistant.app_evaluations_page import router as evaluations_page
     from assistant.app_guard import Guard
     from assistant.app_knowledge import knowledge_failed
     from assistant.app_knowledge import router as knowledge
@@ -103,6 +106,9 @@ def build(settings: Settings) -> ASGIApp:
         web,
         models_page,
         models,
+        evaluations_page,
+        evaluation_sets,
+        evaluation_runs,
         evaluations,
     ):
         app.include_router(further)
@@ -163,11 +169,13 @@ async def _running(page: Page) -> AsyncIterator[None]:
     """Chainlit's own start and end never run when it is mounted; this is the page's."""
     await page.store.open()
     await page.assistant.history.mark_interrupted()
+    from assistant.app_evaluation_queue import stop_evaluating
     from assistant.app_knowledge_jobs import go_on_reading, stop_reading
     from assistant.app_speakers import stop_telling_apart
 
     go_on_reading()
     yield
+    await stop_evaluating()
     await stop_telling_apart()
     await stop_reading()
     await page.assistant.close()

@@ -3,6 +3,7 @@ has looked at it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from assistant.settings import SettingsError
 from knowledge.documents import Passage
 from knowledge.evidence import find_support
+from knowledge.knowledge_base import KnowledgeBase
 from knowledge.ranking import content_words
 from tools.engines.base import Message, TextGenerator
 
@@ -73,6 +75,12 @@ async def from_documents(
         asked.add(made["question"])
         rows.append({"id": f"made-{len(rows) + 1}", **made, **_whence(passage), "reviewed": False})
     return Made(rows, thrown)
+
+
+async def passages_of(base: KnowledgeBase, collections: Sequence[str]) -> list[Passage]:
+    """All that is in some collections; none where they hold nothing."""
+    sources = await asyncio.to_thread(base.sources, collections)
+    return [p for s in sources for p in await base.passages(s.source, collection=s.collection)]
 
 
 async def _question(passage: Passage, text: TextGenerator) -> dict[str, Any] | None:

@@ -89,7 +89,7 @@ class Queue:
     """For one event loop."""
 
     def __init__(self, home: Path, carry: Carry) -> None:
-        self._home = home
+        self.home = home
         self._carry = carry
         self._waiting: deque[Run] = deque()
         self._now: Run | None = None
@@ -98,33 +98,42 @@ class Queue:
         self.progress = Progress()
 
     def folder(self, owner: str, run_id: str) -> Path:
-        return own_folder(self._home, owner) / "runs" / run_id
+        return own_folder(self.home, owner) / "runs" / run_id
 
-    def begin(
+    def prepared(
         self,
         owner: str,
         kind: Kind,
         title: str,
         asked: Mapping[str, Any],
-        prepare: Callable[[Path], None] | None = None,
+        prepare: Callable[[Path], None] = lambda _folder: None,
     ) -> Run:
-        """`prepare` puts what the run needs into its folder. Raises: RunError, and what `prepare` raises."""
+        """A run with what it needs on the disk, not yet in line. `prepare` fills its folder; what it raises leaves nothing behind.
+
+        Raises: RunError where this person has too many in line.
+        """
         self._check_room(owner)
         run = Run(new_id(), owner, kind, title, time.time(), asked)
         folder = self.folder(owner, run.id)
         folder.mkdir(parents=True)
         try:
-            if prepare:
-                prepare(folder)
+            prepare(folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return self._enqueue(run)
+        return run
+
+    def enqueue(self, run: Run) -> Run:
+        self._waiting.append(run)
+        self._write(run)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return run
 
     def all(self, owner: str) -> list[Run]:
         """The oldest first. What was done long ago is taken away."""
         found = []
-        for path in sorted((own_folder(self._home, owner) / "runs").glob("*/run.json")):
+        for path in sorted((own_folder(self.home, owner) / "runs").glob("*/run.json")):
             run = self._read(path)
             if run is None:
                 continue
@@ -164,7 +173,7 @@ class Queue:
         if run.state not in ("interrupted", "cancelled", "failed"):
             raise RunError("This run goes on already or is done. Load the page again.")
         self._check_room(owner)
-        return self._enqueue(replace(run, state="waiting", message="", ended=None))
+        return self.enqueue(replace(run, state="waiting", message="", ended=None))
 
     def remove(self, owner: str, run_id: str) -> None:
         """Raises: RunError where it is under way."""
@@ -187,13 +196,6 @@ class Queue:
     def _check_room(self, owner: str) -> None:
         if sum(run.owner == owner for run in self._waiting) >= MOST_WAITING:
             raise RunError(f"{MOST_WAITING} of your runs are waiting already. Cancel one, or wait until one is done.")
-
-    def _enqueue(self, run: Run) -> Run:
-        self._write(run)
-        self._waiting.append(run)
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        return run
 
     async def _work(self) -> None:
         while self._waiting:
