@@ -22,6 +22,7 @@ export const prepare = async (onBegun) => {
   for (const select of [byId("made-of"), byId("collection")]) select.replaceChildren(...choices.collections.map(named));
   byId("from-documents").disabled = !choices.collections.length;
   setHidden(byId("made-of").parentElement, choices.collections.length < 2);
+  setHidden(byId("document-fields"), !choices.collections.length);
   if (!choices.collections.length) setText(document.querySelector(".way:nth-child(2) .quiet"), say.no_documents);
   const kept = JSON.parse(localStorage.getItem(KEPT) || "[]").slice(0, MOST);
   for (const values of kept.length ? kept : [{}]) add(values);

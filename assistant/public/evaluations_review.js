@@ -44,8 +44,8 @@ const draw = (row) => {
   const place = row.place ? `${row.source}, ${fill(say.page_n, { n: row.place })}` : row.source;
   setText(entry.querySelector(".from"), [place, row.audio].filter(Boolean).join(" · "));
   more(entry.querySelector(".context"), say.context, row.context);
-  const thumb = row.mark == null ? "" : Number(row.mark) > 0.5 ? "👍" : "👎";
-  more(entry.querySelector(".answered"), `${say.answered} ${thumb}`, row.answer && row.answer !== row.reference ? [row.comment ? `${row.answer}\n\n— ${row.comment}` : row.answer] : []);
+  const thumb = row.mark == null ? "" : Number(row.mark) > 0.5 ? say.thumb_up : say.thumb_down;
+  more(entry.querySelector(".answered"), [say.answered, thumb].filter(Boolean).join(" · "), row.answer && row.answer !== row.reference ? [row.comment ? `${row.answer}\n\n— ${row.comment}` : row.answer] : []);
   update(entry, row);
   for (const button of entry.querySelectorAll("[data-act]")) {
     setLabel(button, `${button.textContent}: ${fill(say.row_n, { n: row.line })}`);
