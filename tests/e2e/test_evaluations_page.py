@@ -134,21 +134,22 @@ def test_a_file_with_a_bad_row_is_corrected_reviewed_evaluated_and_compared(
         tick.check()
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name="What changed")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("lab:large")
+    expect(page.locator(".changes tbody tr")).to_contain_text("lab:large · zero-shot")
+    expect(page.locator(".changes [data-verdict]")).to_have_text("no difference that this data can show")
     picture_of(page, "evaluations-changes")
 
 
 def test_a_thumb_in_the_chat_becomes_a_row(new_context: Callable[..., BrowserContext], evaluating: Server) -> None:
     context = new_context()
     chat = open_page(context, evaluating)
-    answer(chat, "Which code has the gate of Arwick?")
+    answer(chat, "Write a short poem about Arwick.")
     chat.locator("button.positive-feedback-off").last.click()
     chat.locator("#submit-feedback").click()
     expect(chat.locator("button.positive-feedback-on").last).to_be_visible()
     page = evaluations(context, evaluating)
     page.get_by_role("button", name="Use my marked answers").click()
-    entry = page.locator(".entry")
-    expect(entry).to_have_count(1)
+    entry = page.locator(".entry").last
+    expect(entry.locator(".question")).to_have_value("Write a short poem about Arwick.")
     expect(entry.locator(".reference")).to_have_value(code("Arwick"))
     expect(entry.locator(".state")).to_have_text("to review")
     entry.focus()
