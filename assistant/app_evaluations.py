@@ -61,8 +61,8 @@ Named = Annotated[str, Query(max_length=80)]
 @router.get("/evaluations/compare")
 async def compare(request: Request, user: CurrentUser, one: Named, other: Named) -> HTMLResponse:
     """From the earlier of the two to the later. Raises: SettingsError where they share no row, HTTPException."""
-    found = [await asyncio.to_thread(load_json, _file(request, name, user.identifier)) for name in (one, other)]
-    before, after = sorted(reversed(found), key=lambda report: str(report["created"]))
+    found = [await asyncio.to_thread(load_json, _file(request, name, user.identifier)) for name in (other, one)]
+    before, after = sorted(found, key=lambda report: str(report["created"]))
     changes = await asyncio.to_thread(compare_reports, before, after)
     say = evaluations_texts(language_of(request))
     return HTMLResponse(changes_page(before, after, changes, say, _language(request)), headers=NO_STORE)

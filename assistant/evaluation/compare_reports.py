@@ -114,4 +114,4 @@ def _name(setup: Setup) -> Any:
 
 
 def _settings(setup: Setup) -> Any:
-    return setup["lever"], {key: value for key, value in setup["candidate"].items() if key != "name"}
+    return setup["lever"], setup["candidate"]
