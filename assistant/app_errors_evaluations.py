@@ -127,6 +127,10 @@ EVALUATIONS: tuple[tuple[str, str], ...] = (
         r"Le prix de \1 est inconnu : aucun plafond ne peut tenir. Mettez son prix dans prices.toml dans ASSISTANT_HOME, retirez ce modèle, ou enlevez le plafond.",
     ),
     (
+        r"The prices are in (.+), which cannot be added, .*",
+        r"Les prix sont en \1 et ne s'additionnent pas : aucun plafond ne peut tenir. Mettez-les dans une seule monnaie dans prices.toml dans ASSISTANT_HOME, ou enlevez le plafond.",
+    ),
+    (
         r"The two reports share no row\. .*",
         "Les deux rapports n'ont aucune ligne commune. Comparez des rapports du même jeu de données.",
     ),

@@ -10,7 +10,7 @@ from assistant.engines import Engines
 from assistant.estimates import BYTES_A_TOKEN, PASSAGES, USUAL_ANSWER
 from assistant.evaluation.calls import is_local
 from assistant.evaluation.carry_out import task_of
-from assistant.evaluation.evaluate import Wish, prices_of
+from assistant.evaluation.evaluate import Wish, check_prices, prices_of
 from assistant.evaluation.levers import WITH_EXAMPLES, Setup, Split, check_examples, context_of, setups_of, split
 from assistant.prices import Cost, by_currency
 from tools.engines.base import Message, Usage
@@ -41,6 +41,7 @@ def estimate(wish: Wish, engines: Engines) -> Estimated:
     found = split(wish.dataset, wish.levers, wish.pool, wish.seed)
     check_examples(wish.candidates, found.scored)
     price = prices_of(engines)
+    check_prices(wish, price)
     setups = setups_of(wish.candidates, wish.levers, wish.collection)
     hears = task_of(wish.dataset) == "speech"
     costs = [

@@ -148,12 +148,12 @@ def check_prices(wish: Wish, price: Price) -> str | None:
     if wish.cap is not None and (unknown := [model for model, cost in asked.items() if cost is None]):
         raise SettingsError(
             f"The price of {unknown[0]} is unknown, so no spend cap can hold. Put its price into "
-            "prices.toml in ASSISTANT_HOME, leave it out, or evaluate without --cap."
+            "prices.toml in ASSISTANT_HOME, leave it out, or evaluate without a cap."
         )
     if wish.cap is not None and len(currencies) > 1:
         raise SettingsError(
             f"The prices are in {' and '.join(currencies)}, which cannot be added, so no spend cap can hold. Put them in one "
-            "currency into prices.toml in ASSISTANT_HOME, or evaluate without --cap."
+            "currency into prices.toml in ASSISTANT_HOME, or evaluate without a cap."
         )
     return None if len(currencies) > 1 else currencies[0] if currencies else "USD"
 
