@@ -83,7 +83,8 @@ def compare_reports(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
         changes.append(Change(name, difference, *pairs))
     gone = [setup["name"] for setup in before["setups"] if not any(setup is one for one, _ in both)]
     new = [setup["name"] for setup in after["setups"] if not any(setup is other for _, other in both)]
-    recommended = (before["recommendation"]["setup"], after["recommendation"]["setup"])
+    called = {setup["name"]: change.name for pair, change in zip(both, changes, strict=True) for setup in pair}
+    recommended = tuple(called.get(name, name) for name in (r["recommendation"]["setup"] for r in (before, after)))
     return Changes(main, len(shared), changes, gone, new, recommended)
 
 
