@@ -194,6 +194,17 @@ def compare_texts(language: str) -> Mapping[str, str]:
     return {**{name: knowledge[name] for name in shared}, **_translation(_known(language))["compare"]}
 
 
+OF_LISTS = ("left_s", "left_min", "left_h", "keep_it", "delete", "close")
+"""Words of the knowledge page that the page that evaluates says, too."""
+
+
+@cache
+def evaluations_texts(language: str) -> Mapping[str, str]:
+    """The words of the page that evaluates, of its server and its script."""
+    knowledge = knowledge_texts(language)
+    return {**{name: knowledge[name] for name in (*SHARED, *OF_LISTS)}, **_translation(_known(language))["evaluations"]}
+
+
 def _known(language: str) -> str:
     return "fr-FR" if language.lower().startswith("fr") else "en-US"
 

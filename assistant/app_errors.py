@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from assistant.app_errors_compare import COMPARE
 from assistant.app_errors_costs import COSTS
 from assistant.app_errors_documents import READING
+from assistant.app_errors_evaluations import EVALUATIONS
 from assistant.app_errors_knowledge import KNOWLEDGE
 from assistant.app_errors_models import MODELS
 from assistant.app_errors_pictures import PICTURES
@@ -118,6 +119,7 @@ FRENCH: tuple[tuple[str, str], ...] = (
     *READING,
     *KNOWLEDGE,
     *MODELS,
+    *EVALUATIONS,
     *PROMPTS,
 )
 """A pattern of the English line, whole, and its French; what no pattern fits stays English."""

@@ -16,7 +16,13 @@ from assistant.settings import Settings
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COOKIE = "access_token"
 LARGEST_BODY = 2_000_000
-UPLOADS = ("/project/file", "/knowledge/api/files", "/compare/api/recordings")
+UPLOADS = (
+    "/project/file",
+    "/knowledge/api/files",
+    "/compare/api/recordings",
+    "/evaluations/api/sets",
+    "/evaluations/api/recordings",
+)
 ASSETS = "/assets/"
 """Chainlit names these files by their content."""
 UPLOAD_OVERHEAD = 100_000

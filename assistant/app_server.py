@@ -69,57 +69,19 @@ def build(settings: Settings) -> ASGIApp:
     from fastapi import FastAPI
     from jwt import InvalidTokenError
 
-    from assistant.app_compare import router as compare
-    from assistant.app_compare_cost import router as compare_cost
-    from assistant.app_compare_page import router as compare_page
-    from assistant.app_evaluations import router as evaluations
     from assistant.app_guard import Guard
     from assistant.app_knowledge import knowledge_failed
-    from assistant.app_knowledge import router as knowledge
-    from assistant.app_knowledge_jobs import router as jobs
-    from assistant.app_knowledge_page import router as knowledge_page
-    from assistant.app_knowledge_web import router as web
-    from assistant.app_model_probe import router as model_probe
-    from assistant.app_models import router as models
-    from assistant.app_models_page import router as models_page
-    from assistant.app_passages import router as passages
-    from assistant.app_prompts import router as prompts
-    from assistant.app_prompts_page import router as prompts_page
-    from assistant.app_receipts import router as receipts
-    from assistant.app_routes import router
-    from assistant.app_speakers import router as speakers
+    from assistant.app_pages import ROUTERS
     from assistant.app_state import open_page
-    from assistant.app_transcript_page import router as transcripts
     from assistant.history import HistoryError
 
     page = _open(settings)
     open_page(page)
     app = FastAPI(lifespan=lambda _app: _running(page), openapi_url=None, docs_url=None, redoc_url=None)
-    app.include_router(router)
-    for further in (
-        passages,
-        transcripts,
-        receipts,
-        speakers,
-        knowledge_page,
-        knowledge,
-        jobs,
-        web,
-        models_page,
-        models,
-        model_probe,
-        prompts_page,
-        prompts,
-        evaluations,
-    ):
-        app.include_router(further)
-    app.include_router(compare_page)
-    app.include_router(compare)
-    app.include_router(compare_cost)
-    app.add_exception_handler(SettingsError, knowledge_failed)
-    app.add_exception_handler(HistoryError, knowledge_failed)
-    app.add_exception_handler(KnowledgeError, knowledge_failed)
-    app.add_exception_handler(EngineError, knowledge_failed)
+    for router in ROUTERS:
+        app.include_router(router)
+    for error in (SettingsError, HistoryError, KnowledgeError, EngineError):
+        app.add_exception_handler(error, knowledge_failed)
     load_module(str(HANDLERS))
     app.mount("/", chainlit)
 
@@ -171,11 +133,13 @@ async def _running(page: Page) -> AsyncIterator[None]:
     """Chainlit's own start and end never run when it is mounted; this is the page's."""
     await page.store.open()
     await page.assistant.history.mark_interrupted()
+    from assistant.app_evaluation_queue import stop_evaluating
     from assistant.app_knowledge_jobs import go_on_reading, stop_reading
     from assistant.app_speakers import stop_telling_apart
 
     go_on_reading()
     yield
+    await stop_evaluating()
     await stop_telling_apart()
     await stop_reading()
     await page.assistant.close()

@@ -8,27 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from assistant.agent import Turn
-from assistant.answers import Retrieve
 from assistant.bootstrap import build_assistant
 from assistant.candidates import Candidate, parse_candidate, read_candidates
 from assistant.cli_output import DONE, FAILED, MISTAKE, CallerError, Meter, note, print_json, print_table, print_text
+from assistant.comparing_text import retriever
 from assistant.engines import Engines
 from assistant.evaluation import routing as built_in
+from assistant.evaluation.carry_out import carry_out, only_some, task_of, with_levers
 from assistant.evaluation.compare_reports import compare_reports
-from assistant.evaluation.dataset import Dataset, DatasetError, read_dataset
-from assistant.evaluation.evaluate import FOLDER, Wish, evaluate, write_report
-from assistant.evaluation.levers import LEVERS, Lever, possible_levers
+from assistant.evaluation.dataset import DatasetError, read_dataset
+from assistant.evaluation.evaluate import FOLDER, Wish
+from assistant.evaluation.levers import LEVERS, Lever
 from assistant.evaluation.recommendation import money
 from assistant.evaluation.results import Report, as_json, load_json
 from assistant.evaluation.run import Special
 from assistant.evaluation.scores import Score
 from assistant.evaluation.shown import number
-from assistant.prompted import with_prompts
 from assistant.settings import Settings
-from knowledge.documents import Passage
 from knowledge.knowledge_base import KnowledgeBase
-from tools.find_passages import find
-from tools.follow_up import Asked
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ class Options:
     unreviewed: bool
     output: Path | None
     json: bool
+    rows: int | None = None
 
 
 async def data(settings: Settings, file: Path, examples: Path | None, options: Options) -> int:
@@ -59,22 +57,13 @@ async def data(settings: Settings, file: Path, examples: Path | None, options: O
         for problem in error.problems:
             note(problem)
         return MISTAKE
-    speech = _are_recordings(dataset)
-    candidates = _candidates(settings, options.candidates, "speech" if speech else "text")
-    levers = _levers(options.levers) or possible_levers(dataset, options.collection, pool is not None)
-    if speech:
-        if set(levers) - {"zero-shot"} and options.levers:
-            raise CallerError("Recordings without a question are transcribed; no lever but zero-shot goes with that.")
-        levers = ["zero-shot"]
-    if "retrieval" in levers and not options.collection:
-        raise CallerError("The lever retrieval needs --collection NAME: the documents to search.")
-    if "context" in levers and not any(row.context for row in dataset.rows):
-        raise CallerError("The lever context needs rows with a context.")
+    dataset = only_some(dataset, options.rows, options.seed)
+    candidates = _candidates(settings, options.candidates, task_of(dataset))
     judge = parse_candidate(options.judge, settings.endpoints) if options.judge else None
     wish = Wish(
         dataset,
         candidates,
-        levers,
+        _levers(options.levers),
         pool,
         options.collection,
         judge,
@@ -85,7 +74,7 @@ async def data(settings: Settings, file: Path, examples: Path | None, options: O
         options.parallel,
         options.constrained,
     )
-    return await _run(settings, wish, options)
+    return await _run(settings, with_levers(wish), options)
 
 
 async def routing(settings: Settings, rows: int | None, options: Options) -> int:
@@ -104,7 +93,6 @@ async def _run(
 ) -> int:
     assistant = build_assistant(settings)
     meter = Meter()
-    wish = replace(wish, candidates=await with_prompts(wish.candidates, assistant.prompts, Turn("").user))
     reads = wish.collection or any(candidate.retrieval for candidate in wish.candidates)
     try:
         retrieve = None
@@ -112,25 +100,15 @@ async def _run(
             base = assistant.knowledge()
             _check_collections(base, [wish.collection, *(c.retrieval or "" for c in wish.candidates)])
             retrieve = retriever(base)
-        if specials:
-            wish = replace(wish, special=specials(assistant.engines))
-        report = await evaluate(settings, assistant.engines, wish, retrieve=retrieve, progress=meter.show)
-        html, file = write_report(report, options.output or settings.home / FOLDER)
+        folder = options.output or settings.home / FOLDER
+        written = await carry_out(
+            assistant, wish, Turn("").user, folder, retrieve=retrieve, specials=specials, progress=meter.show
+        )
     finally:
         meter.clear()
         await assistant.close()
-    _show(report, html, file, options.json)
-    return DONE if report.recommendation.setup else FAILED
-
-
-def retriever(base: KnowledgeBase) -> Retrieve:
-    """Passages as the documents tool finds them."""
-
-    async def retrieve(collection: str, question: str) -> Sequence[Passage]:
-        found = await find(base, Asked(question, [question]), base.sources([collection]), [collection])
-        return found.passages
-
-    return retrieve
+    _show(written.report, written.html, written.file, options.json)
+    return DONE if written.report.recommendation.setup else FAILED
 
 
 def _check_collections(base: KnowledgeBase, wanted: Sequence[str]) -> None:
@@ -152,17 +130,6 @@ def _levers(names: Sequence[str]) -> list[Lever]:
 def _candidates(settings: Settings, specs: Sequence[str], task: Any) -> list[Candidate]:
     table = settings.speech if task == "speech" else settings.chat
     return read_candidates(specs or [table.model], settings.endpoints, task)
-
-
-def _are_recordings(dataset: Dataset) -> bool:
-    """Whether the rows are recordings to be transcribed. Raises: CallerError where some are and some are not."""
-    bare = [row for row in dataset.rows if row.audio is not None and not row.question]
-    if bare and len(bare) != len(dataset.rows):
-        raise CallerError(
-            f"Line {bare[0].line} is a recording without a question, others have one. Put recordings to be transcribed into "
-            "a data set of their own."
-        )
-    return bool(bare)
 
 
 def _show(report: Report, html: Path, file: Path, json_lines: bool) -> None:

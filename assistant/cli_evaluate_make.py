@@ -6,7 +6,7 @@ from pathlib import Path
 
 from assistant.bootstrap import build_assistant
 from assistant.cli_output import DONE, FAILED, CallerError, Meter, note, print_json, print_text
-from assistant.evaluation.making import Made, from_documents, from_rows, marked_answers, write_rows
+from assistant.evaluation.making import Made, from_documents, from_rows, marked_answers, passages_of, write_rows
 from assistant.history import sqlite_url
 from assistant.settings import Settings
 
@@ -51,11 +51,10 @@ async def _of_documents(settings: Settings, collection: str, count: int, seed: i
     meter = Meter()
     try:
         base = assistant.knowledge()
-        sources = base.sources([collection])
-        if not sources:
+        passages = await passages_of(base, [collection])
+        if not passages:
             known = sorted({source.collection for source in base.sources()})
             raise CallerError(f"There is no collection {collection}. There are: {', '.join(known) or 'none yet'}.")
-        passages = [p for s in sources for p in await base.passages(s.source, collection=collection)]
         return await from_documents(passages, assistant.engines.text(), count, seed, meter.show)
     finally:
         meter.clear()

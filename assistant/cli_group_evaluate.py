@@ -77,6 +77,7 @@ def data(
     constrained: Annotated[
         bool, typer.Option("--constrained", help="Hold models to the JSON schema of a row.")
     ] = False,
+    rows: Annotated[int | None, typer.Option(min=2, help="Only so many rows, a seeded choice.")] = None,
     unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Also rows that nobody has looked at.")] = False,
     output: Output = None,
     json: Json = False,
@@ -99,6 +100,7 @@ def data(
         unreviewed,
         output,
         json,
+        rows,
     )
     finish(cli_evaluate.data(settings, file, examples, options))
 

@@ -9,13 +9,14 @@ from knowledge.evidence import nearest
 from knowledge.knowledge_base import KnowledgeBase
 from knowledge.ranking import language_of
 from tools.answer_from_passages import longest, prompt
-from tools.context import Notice, Progress, TextDelta, ToolContext, ToolOutput
+from tools.context import Cost, Notice, Progress, TextDelta, ToolContext, ToolOutput
 from tools.document_wishes import without_names
 from tools.document_words import Words
 from tools.find_passages import find_in, in_another_language
 from tools.follow_up import ASKS
 from tools.grounded import Cited, refuses, sentences
 from tools.plain_text import inert, inert_but_numbers
+from tools.translated import translated
 
 MOST_DOCUMENTS = 4
 PASSAGES_EACH = 3
@@ -29,9 +30,8 @@ async def compare_documents(
     cited = Cited(question, ())
     for done, source in enumerate(sources):
         yield Progress(done / len(sources), text=source.title)
-        cited.passages = await find_in(base, question, source, PASSAGES_EACH)
         answer = ""
-        async for output in _answer(context, question, cited):
+        async for output in _told(context, base, question, source, cited):
             if isinstance(output, str):
                 answer += output
             else:
@@ -52,6 +52,27 @@ def as_question(request: str, sources: Sequence[Source]) -> str:
         return f"{left.rstrip('?. ')}?"
     french = language_of(request) == "fr"
     return f"Que dit ce document de ceci : {left} ?" if french else f"What does it say about {left}?"
+
+
+async def _told(
+    context: ToolContext, base: KnowledgeBase, question: str, source: Source, cited: Cited
+) -> AsyncIterator[ToolOutput | str]:
+    """What one document says. One in another language is also searched in that, and asked in it where it seemed to say nothing."""
+    cited.passages = await find_in(base, question, source, PASSAGES_EACH)
+    wordings = [question]
+    if cited.passages and in_another_language(question, cited.passages[0].text):
+        spent: list[Cost] = []
+        wordings.append(await translated(context, question, language_of(cited.passages[0].text), spent))
+        for cost in spent:
+            yield cost
+        cited.passages = await find_in(base, wordings[1], source, PASSAGES_EACH) or cited.passages
+    said = False
+    for wording in wordings:
+        async for output in _answer(context, wording, cited):
+            said |= isinstance(output, str)
+            yield output
+        if said:
+            return
 
 
 async def _answer(context: ToolContext, question: str, cited: Cited) -> AsyncIterator[ToolOutput | str]:

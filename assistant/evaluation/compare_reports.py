@@ -11,6 +11,8 @@ from assistant.evaluation.scores import LESS_IS_BETTER
 from assistant.evaluation.statistics import Interval, paired
 from assistant.settings import SettingsError
 
+Setup = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -68,19 +70,19 @@ def compare_reports(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
     shared = [key for key in rows_before if key in rows_after]
     if not shared:
         raise SettingsError("The two reports share no row. Compare reports of the same data set.")
-    names = [[setup["name"] for setup in report["setups"]] for report in (before, after)]
-    both = [name for name in names[0] if name in names[1]]
+    both = _same(before["setups"], after["setups"])
     changes = []
-    for name in both:
-        one = [_value(rows_before[key]["answers"][name], main) for key in shared]
-        other = [_value(rows_after[key]["answers"][name], main) for key in shared]
+    for earlier, later in both:
+        one = [_value(rows_before[key]["answers"][earlier["name"]], main) for key in shared]
+        other = [_value(rows_after[key]["answers"][later["name"]], main) for key in shared]
         difference = paired(other, one, len(both))
         if difference.mean is None:
             raise SettingsError(f"The later report has no score {main}. Evaluate again with --by {main}.")
-        pairs = (_pair(before, after, name, key) for key in ("latency_s", "cost", "currency"))
+        name = max(earlier["name"], later["name"], key=len)
+        pairs = ((_told(earlier, key), _told(later, key)) for key in ("latency_s", "cost", "currency"))
         changes.append(Change(name, difference, *pairs))
-    gone = [name for name in names[0] if name not in both]
-    new = [name for name in names[1] if name not in both]
+    gone = [setup["name"] for setup in before["setups"] if not any(setup is one for one, _ in both)]
+    new = [setup["name"] for setup in after["setups"] if not any(setup is other for _, other in both)]
     recommended = (before["recommendation"]["setup"], after["recommendation"]["setup"])
     return Changes(main, len(shared), changes, gone, new, recommended)
 
@@ -96,7 +98,27 @@ def _value(answer: Mapping[str, Any], main: str) -> float | None:
     return None if value is None else 1.0 - value if main in LESS_IS_BETTER else float(value)
 
 
-def _pair(before: Mapping[str, Any], after: Mapping[str, Any], name: str, key: str) -> tuple[Any, Any]:
-    """A report of before currencies were told is in US dollars."""
-    one, other = ({"currency": "USD"} | {s["name"]: s for s in r["setups"]}[name] for r in (before, after))
-    return one[key], other[key]
+def _told(setup: Setup, key: str) -> Any:
+    """Of a report of before currencies were told, costs are in US dollars."""
+    return {"currency": "USD", **setup}[key]
+
+
+def _same(before: Sequence[Setup], after: Sequence[Setup]) -> list[tuple[Setup, Setup]]:
+    """Setups of the same name in both; else of the same candidate and lever, since the lever is in the name only where there are several."""
+    found: list[tuple[Setup, Setup]] = []
+    for alike in (_name, _settings):
+        for one in before:
+            taken = [setup for pair in found for setup in pair]
+            free = [other for other in after if not any(other is setup for setup in taken)]
+            match = next((other for other in free if alike(other) == alike(one)), None)
+            if match is not None and not any(one is setup for setup in taken):
+                found.append((one, match))
+    return sorted(found, key=lambda pair: before.index(pair[0]))
+
+
+def _name(setup: Setup) -> Any:
+    return setup["name"]
+
+
+def _settings(setup: Setup) -> Any:
+    return setup["lever"], setup["candidate"]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assistant.evaluation.dataset_lines import LONGEST, Line, kind_of, lines_of
 from assistant.settings import SettingsError
 
 FIELDS = ("id", "question", "reference", "context", "audio", "tags", "schema", "answer", "mark", "reviewed")
 MOST_TOLD = 20
 MOST_ROWS = 100_000
-LONGEST = 200_000
 MARKS = {"up": 1.0, "down": 0.0, "right": 1.0, "wrong": 0.0, "true": 1.0, "false": 0.0}
 
 
@@ -59,28 +57,20 @@ class Dataset:
     unreviewed: int = 0
 
 
-def read_dataset(path: Path, *, unreviewed: bool = False) -> Dataset:
-    """The rows of a .jsonl or .csv file. `unreviewed` takes rows that say `"reviewed": false`.
+def read_dataset(path: Path, *, unreviewed: bool = False, folder: Path | None = None) -> Dataset:
+    """The rows of a .jsonl or .csv file. `unreviewed` takes rows that say `"reviewed": false`; recordings lie in `folder`, else beside it.
 
     Raises: DatasetError with all that is wrong, each with its line.
     """
     try:
         data = path.read_bytes()
-        text = data.decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(path.name, [f"it cannot be read: {error.strerror}."]) from error
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DatasetError(path.name, [f"line {line} is not UTF-8. Save the file as UTF-8."]) from error
+    lines = read_lines(path.name, data)
     problems: list[str] = []
-    lines = list(_csv_lines(text) if path.suffix.lower() == ".csv" else _json_lines(text, problems))
-    rows = [row for number, values in lines if (row := _row(number, values, path.parent, problems))]
-    if not lines and not problems:
-        problems.append('it is empty. A row is {"question": …, "reference": …}, a line each.')
-    if len(lines) > MOST_ROWS:
-        problems.append(f"it holds {len(lines)} rows. At most {MOST_ROWS} are compared at once.")
+    rows = [row for line in lines if (row := _row(line, folder or path.parent, problems))]
     problems += _same_ids(rows)
-    waiting = sum(_is_false(values.get("reviewed")) for _, values in lines)
+    waiting = sum(is_unreviewed(line.values) for line in lines)
     if waiting and not unreviewed:
         problems.append(
             f"{waiting} of {len(lines)} rows say that nobody has looked at them. Read each, correct it and set "
@@ -88,52 +78,44 @@ def read_dataset(path: Path, *, unreviewed: bool = False) -> Dataset:
         )
     if problems:
         raise DatasetError(path.name, problems[:MOST_TOLD], len(problems))
-    ignored = sorted({key for _, values in lines for key in values if key not in FIELDS})
+    ignored = sorted({key for line in lines for key in line.values if key not in FIELDS})
     return Dataset(path.name, tuple(rows), hashlib.sha256(data).hexdigest(), tuple(ignored), waiting)
 
 
-def _json_lines(text: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-            said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-            problems.append(f"line {number} is not JSON{where}: {said}.")
-            continue
-        if isinstance(values, dict):
-            yield number, values
-        else:
-            problems.append(f"line {number} is {_kind(values)}, not an object with a question and a reference.")
+def read_lines(name: str, data: bytes) -> list[Line]:
+    """The rows of a .jsonl or .csv file, unchecked. Raises: DatasetError where the file as a whole is none."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DatasetError(name, [f"line {line} is not UTF-8. Save the file as UTF-8."]) from error
+    lines = lines_of(name, text)
+    if not lines:
+        raise DatasetError(name, ['it is empty. A row is {"question": …, "reference": …}, a line each.'])
+    if len(lines) > MOST_ROWS:
+        raise DatasetError(name, [f"it holds {len(lines)} rows. At most {MOST_ROWS} are compared at once."])
+    return lines
 
 
-def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows by the names in the first line; separated by whichever of , ; and tab that line holds most of."""
-    csv.field_size_limit(10 * LONGEST)
-    header = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    while True:
-        number = reader.line_num + 1
-        try:
-            values = next(reader, None)
-        except csv.Error as error:
-            values = {"": f"{error}"}
-        if values is None:
-            return
-        number = max(2, number)
-        more = values.pop(None, None)
-        cells = {str(key).strip().lower(): cell for key, cell in values.items() if cell not in (None, "")}
-        if more:
-            cells[""] = f"it has {len(more)} more cells than the first line names. Put quotes around cells with commas"
-        if cells:
-            yield number, cells
+def check_row(values: Mapping[str, Any], folder: Path, number: int = 0) -> tuple[Row | None, list[str]]:
+    """(the row, what is wrong with it): the one or the other. Recordings lie in `folder`."""
+    problems: list[str] = []
+    row = _row(Line(number, values), folder, problems)
+    return row, [problem.partition(": ")[2] for problem in problems]
 
 
-def _row(number: int, values: Mapping[str, Any], folder: Path, problems: list[str]) -> Row | None:
+def is_unreviewed(values: Mapping[str, Any]) -> bool:
+    """Whether a row says that nobody has looked at it."""
+    value = values.get("reviewed")
+    return str(value).strip().lower() in {"false", "0", "no"} if value is not None else False
+
+
+def _row(line: Line, folder: Path, problems: list[str]) -> Row | None:
     """The row, or None where something is wrong with it, which is added to `problems`."""
-    wrong: list[str] = []
+    if line.trouble:
+        problems.append(f"line {line.number} {line.trouble}.")
+        return None
+    number, values, wrong = line.number, line.values, list[str]()
     if values.get(""):
         wrong.append(str(values[""]))
     row = Row(
@@ -163,7 +145,7 @@ def _id(value: Any, number: int, wrong: list[str]) -> str:
     if value is None:
         return f"row-{number}"
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        wrong.append(f"id is {_kind(value)}, not text")
+        wrong.append(f"id is {kind_of(value)}, not text")
     return str(value)
 
 
@@ -174,7 +156,7 @@ def _text(values: Mapping[str, Any], key: str, wrong: list[str]) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and key == "reference":
         return str(value)
     if not isinstance(value, str):
-        wrong.append(f"{key} is {_kind(value)}, not text")
+        wrong.append(f"{key} is {kind_of(value)}, not text")
         return ""
     if len(value) > LONGEST:
         wrong.append(f"{key} has {len(value)} characters; at most {LONGEST} are taken")
@@ -184,7 +166,7 @@ def _text(values: Mapping[str, Any], key: str, wrong: list[str]) -> str:
 def _context(value: Any, wrong: list[str]) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        wrong.append(f"context is {_kind(value)}, not a text or a list of texts")
+        wrong.append(f"context is {kind_of(value)}, not a text or a list of texts")
         return ()
     return tuple(text for text in texts if text.strip())
 
@@ -193,7 +175,7 @@ def _audio(value: Any, folder: Path, wrong: list[str]) -> Path | None:
     if value in (None, ""):
         return None
     if not isinstance(value, str):
-        wrong.append(f"audio is {_kind(value)}, not the name of a file")
+        wrong.append(f"audio is {kind_of(value)}, not the name of a file")
         return None
     path = folder / value
     if not path.is_file():
@@ -204,7 +186,7 @@ def _audio(value: Any, folder: Path, wrong: list[str]) -> Path | None:
 def _tags(value: Any, wrong: list[str]) -> tuple[str, ...]:
     tags = value.replace(";", ",").split(",") if isinstance(value, str) else [] if value is None else value
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        wrong.append(f"tags are {_kind(value)}, not a list of texts")
+        wrong.append(f"tags are {kind_of(value)}, not a list of texts")
         return ()
     return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
 
@@ -218,7 +200,7 @@ def _schema(value: Any, wrong: list[str]) -> Mapping[str, Any] | None:
     try:
         schema = json.loads(value) if isinstance(value, str) else value
         if not isinstance(schema, dict):
-            raise TypeError(f"it is {_kind(schema)}")
+            raise TypeError(f"it is {kind_of(schema)}")
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         wrong.append(f"schema is no JSON schema: {' '.join(error.message.split())[:200]}")
@@ -249,12 +231,3 @@ def _same_ids(rows: Sequence[Row]) -> Iterator[str]:
         if row.id in first:
             yield f"line {row.line} has the id {row.id!r} of line {first[row.id]}. Give each row its own."
         first.setdefault(row.id, row.line)
-
-
-def _is_false(value: Any) -> bool:
-    return str(value).strip().lower() in {"false", "0", "no"} if value is not None else False
-
-
-def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
-    return names.get(type(value), "nothing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,13 +63,14 @@ async def evaluate(
     retrieve: Retrieve | None = None,
     price: Price | None = None,
     progress: OnProgress = lambda _text, _fraction: None,
+    open_budget: Callable[[float | None, Price], Budget] = Budget,
 ) -> Report:
     """`price` stands in for the prices that are known of each model. Raises: SettingsError (also DatasetError and CandidateError) for a wish that cannot be met, EngineError (the embedding)."""
     started = time.monotonic()
     found = split(wish.dataset, wish.levers, wish.pool, wish.seed)
     check_examples(wish.candidates, found.scored)
-    price = partial(_priced, price or partial(_by_tariff, engines))
-    currency = _check_prices(wish, price)
+    price = prices_of(engines, price)
+    currency = check_prices(wish, price)
     plan = Plan(
         setups_of(wish.candidates, wish.levers, wish.collection),
         found,
@@ -81,7 +82,7 @@ async def evaluate(
     )
     embedder = partial(engines.embedding, SIMILARITY_BY)
     with closing(Cache(settings.home / FOLDER)) as cache:
-        budget = Budget(wish.cap, price)
+        budget = open_budget(wish.cap, price)
         calls = Calls(engines, cache, budget, price)
         results = await Run(plan, calls, embedder, retrieve, progress).work()
         scored = await score_all(found.scored, results, embedder)
@@ -123,6 +124,11 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     return html, data
 
 
+def prices_of(engines: Engines, price: Price | None = None) -> Price:
+    """The prices that are known of each model, or `price` in their place; nothing is paid for what runs in this process."""
+    return partial(_priced, price or partial(_by_tariff, engines))
+
+
 def _priced(price: Price, model: str, usage: Usage) -> Cost | None:
     return Cost(0.0, local=True) if is_local(model) else price(model, usage)
 
@@ -134,7 +140,7 @@ def _by_tariff(engines: Engines, model: str, usage: Usage) -> Cost | None:
         return None
 
 
-def _check_prices(wish: Wish, price: Price) -> str | None:
+def check_prices(wish: Wish, price: Price) -> str | None:
     """The currency of all prices, None where there are several. Raises: SettingsError where a cap is set and it cannot be told
     whether it holds."""
     asked = {c.model: price(c.model, FIRST_PRICED) for c in (*wish.candidates, *([wish.judge] if wish.judge else []))}
@@ -142,12 +148,12 @@ def _check_prices(wish: Wish, price: Price) -> str | None:
     if wish.cap is not None and (unknown := [model for model, cost in asked.items() if cost is None]):
         raise SettingsError(
             f"The price of {unknown[0]} is unknown, so no spend cap can hold. Put its price into "
-            "prices.toml in ASSISTANT_HOME, leave it out, or evaluate without --cap."
+            "prices.toml in ASSISTANT_HOME, leave it out, or evaluate without a cap."
         )
     if wish.cap is not None and len(currencies) > 1:
         raise SettingsError(
             f"The prices are in {' and '.join(currencies)}, which cannot be added, so no spend cap can hold. Put them in one "
-            "currency into prices.toml in ASSISTANT_HOME, or evaluate without --cap."
+            "currency into prices.toml in ASSISTANT_HOME, or evaluate without a cap."
         )
     return None if len(currencies) > 1 else currencies[0] if currencies else "USD"
 

@@ -3,6 +3,7 @@ has looked at it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from assistant.settings import SettingsError
 from knowledge.documents import Passage
 from knowledge.evidence import find_support
+from knowledge.knowledge_base import KnowledgeBase
 from knowledge.ranking import content_words
 from tools.engines.base import Message, TextGenerator
 
@@ -34,7 +36,8 @@ SCHEMA: dict[str, Any] = {
     "required": ["question", "answer"],
     "additionalProperties": False,
 }
-MARKED = "SELECT f.value, f.comment, s.data FROM page_feedback f JOIN page_steps s ON s.id = f.for_id ORDER BY s.number"
+MARKED = "SELECT f.value, f.comment, s.id, s.thread, s.data FROM page_feedback f JOIN page_steps s ON s.id = f.for_id ORDER BY s.number"
+STEPS = "SELECT data FROM page_steps WHERE thread = :thread ORDER BY number"
 TURN = (
     'SELECT t.request, t.answer, t.tool, h."user" FROM assistant_turns t JOIN assistant_threads h ON h.id = t.thread '
     "WHERE t.id = :turn"
@@ -73,6 +76,12 @@ async def from_documents(
         asked.add(made["question"])
         rows.append({"id": f"made-{len(rows) + 1}", **made, **_whence(passage), "reviewed": False})
     return Made(rows, thrown)
+
+
+async def passages_of(base: KnowledgeBase, collections: Sequence[str]) -> list[Passage]:
+    """All that is in some collections; none where they hold nothing."""
+    sources = await asyncio.to_thread(base.sources, collections)
+    return [p for s in sources for p in await base.passages(s.source, collection=s.collection)]
 
 
 async def _question(passage: Passage, text: TextGenerator) -> dict[str, Any] | None:
@@ -135,9 +144,10 @@ async def marked_answers(database: str, user: str | None) -> list[dict[str, Any]
     try:
         async with engine.connect() as connection:
             for marked in (await connection.execute(sa.text(MARKED))).mappings().all():
-                data = marked["data"]
-                step = json.loads(data) if isinstance(data, str) else data
-                turn = (step.get("metadata") or {}).get("turn")
+                turn = _turn(_step(marked["data"]))
+                if turn is None:
+                    steps = (await connection.execute(sa.text(STEPS), {"thread": marked["thread"]})).scalars().all()
+                    turn = _turn_below(marked["id"], [_step(data) for data in steps])
                 row = (await connection.execute(sa.text(TURN), {"turn": turn})).mappings().first()
                 if row is not None and user in (None, row["user"]):
                     found.append({**row, "value": marked["value"], "comment": marked["comment"]})
@@ -146,3 +156,16 @@ async def marked_answers(database: str, user: str | None) -> list[dict[str, Any]
     finally:
         await engine.dispose()
     return found
+
+
+def _step(data: Any) -> dict[str, Any]:
+    return dict(json.loads(data) if isinstance(data, str) else data)
+
+
+def _turn(step: Mapping[str, Any]) -> str | None:
+    return (step.get("metadata") or {}).get("turn")
+
+
+def _turn_below(step_id: str, steps: Sequence[Mapping[str, Any]]) -> str | None:
+    """The page puts a thumb on the step that the answer's message belongs to; the last such message counts."""
+    return next((t for step in reversed(steps) if step.get("parentId") == step_id and (t := _turn(step))), None)

@@ -61,12 +61,13 @@ async def test_thumbs_become_rows_with_marks(tmp_path: Path) -> None:
         await history.save(turn, state="done", tool="write_text", answer="31 metres")
     await history.close()
     with sqlite3.connect(tmp_path / "history.db") as db:
-        db.execute("CREATE TABLE page_steps (number INTEGER PRIMARY KEY, id TEXT, data TEXT)")
+        db.execute("CREATE TABLE page_steps (number INTEGER PRIMARY KEY, id TEXT, thread TEXT, data TEXT)")
         db.execute("CREATE TABLE page_feedback (id TEXT, for_id TEXT, value INTEGER, comment TEXT)")
         for n, turn in enumerate(turns):
-            db.execute(
-                "INSERT INTO page_steps VALUES (?, ?, ?)", [n, f"s{n}", json.dumps({"metadata": {"turn": turn}})]
-            )
+            # As the page keeps them: the thumb is on the run, the turn is told by the message below it.
+            steps = (f"s{n}", {"metadata": {}}), (f"m{n}", {"parentId": f"s{n}", "metadata": {"turn": turn}})
+            for name, data in steps:
+                db.execute("INSERT INTO page_steps (id, thread, data) VALUES (?, ?, ?)", [name, "t1", json.dumps(data)])
             db.execute(
                 "INSERT INTO page_feedback VALUES (?, ?, ?, ?)", [f"f{n}", f"s{n}", 1 - n, "140 years" if n else None]
             )

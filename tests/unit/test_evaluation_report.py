@@ -139,3 +139,13 @@ def test_every_sentence_of_the_recommendation_has_french() -> None:
         sentence = recommend(measured)[0].sentence
         french = in_language("fr", sentence)
         assert french != sentence and not re.search(r"\b(the|of them|take|answer|and)\b", french), french
+
+
+def test_a_setup_is_found_again_whose_name_told_its_lever_before() -> None:
+    before, after = as_json(report(10)), as_json(report(20))
+    before["setups"][1]["name"] = "small · zero-shot"
+    for row in before["rows"]:
+        row["answers"]["small · zero-shot"] = row["answers"].pop("small")
+    changes = compare_reports(before, after)
+    assert [c.name for c in changes.changes] == ["large", "small · zero-shot"] and not changes.gone and not changes.new
+    assert changes.changes[1].verdict == "better"
