@@ -40,8 +40,8 @@ class RunError(SettingsError):
 
 @dataclass(frozen=True)
 class Run:
-    """`asked` is what the page was asked for; `result` the report or data set that came of it; `message` why it failed; `spent` US
-    dollars that its calls have cost at most, so that a spend cap holds over interruptions. Times are Unix times."""
+    """`asked` is what the page was asked for; `result` the report or data set that came of it; `message` why it failed; `spent`
+    what its calls have cost at most, in the currency of the prices, so that a spend cap holds over interruptions. Times are Unix times."""
 
     id: str
     owner: str
