@@ -12,6 +12,7 @@ from typing import Any
 from assistant.app_evaluations import NAME
 from assistant.candidates import Candidate, CandidateError
 from assistant.evaluation.evaluate import FOLDER
+from assistant.evaluation.own import reports_folder
 from assistant.evaluation.results import load_json
 from assistant.evaluation.scores import LESS_IS_BETTER
 from assistant.prompt_gains import Gain, gains_in
@@ -26,21 +27,23 @@ MOST_REPORTS = 200
 
 @dataclass(frozen=True)
 class Bought:
-    """`report` is the name of the report's folder, `candidate` what was asked there."""
+    """`report` is the name of the report's folder, `candidate` what was asked there; `own` where the page made it for this person."""
 
     gain: Gain
     report: str
     candidate: Mapping[str, Any]
+    own: bool
 
 
 async def bought(prompts: Sequence[Prompt], library: PromptLibrary, user: str, home: Path) -> dict[str, Bought]:
-    """By name, for those that were evaluated. Reports know no owners: one counts only where it asked what this prompt says.
+    """By name, for those that were evaluated. Those of the command line know no owners: one counts only where it asked what this
+    prompt says.
 
     Raises: HistoryError.
     """
     names = {prompt.name for prompt in prompts}
     found: dict[str, Bought] = {}
-    for name, one in await asyncio.to_thread(_newest_first, home / FOLDER):
+    for name, one in await asyncio.to_thread(_newest_first, home / FOLDER, reports_folder(home, user)):
         if name in names and name not in found and await _says_it(one.candidate, library, user):
             found[name] = one
     return found
@@ -55,28 +58,29 @@ async def _says_it(asked: Mapping[str, Any], library: PromptLibrary, user: str) 
     return {p: said.as_json().get(p) for p in parts} == {p: asked.get(p) for p in parts}
 
 
-def _newest_first(folder: Path) -> list[tuple[str, Bought]]:
-    files = [file for file in folder.glob("*/report.json") if NAME.fullmatch(file.parent.name)]
+def _newest_first(every: Path, own: Path) -> list[tuple[str, Bought]]:
+    named = (file for folder in (every, own) for file in folder.glob("*/report.json"))
+    files = [file for file in named if NAME.fullmatch(file.parent.name)]
     newest = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)[:MOST_REPORTS]
-    found = [one for file in newest for one in _of_file(file, file.stat().st_mtime_ns)]
+    found = [one for file in newest for one in _of_file(file, file.stat().st_mtime_ns, file.parent.parent == own)]
     return sorted(found, key=lambda one: one[1].gain.created, reverse=True)
 
 
 @lru_cache(maxsize=MOST_REPORTS)
-def _of_file(file: Path, _changed: int) -> tuple[tuple[str, Bought], ...]:
+def _of_file(file: Path, _changed: int, own: bool) -> tuple[tuple[str, Bought], ...]:
     try:
         report = load_json(file)
         found = gains_in(report)
-        return tuple((name, Bought(gain, file.parent.name, asked)) for name, asked, gain in found)
+        return tuple((name, Bought(gain, file.parent.name, asked, own)) for name, asked, gain in found)
     except (SettingsError, LookupError, TypeError):  # somebody edited it
         return ()
 
 
 def gain_told(one: Bought, prompt: Prompt, settings: Settings, say: Mapping[str, str]) -> dict[str, Any]:
-    """{"said", "report", "good"}: `report` is its address, None where login is on, since reports tell of anybody's documents; then
-    the data is not named, either. `good` is None where the data can show no difference."""
+    """{"said", "report", "good"}: `report` is its address, None for those of the command line where login is on, since they tell of
+    anybody's documents; then the data is not named, either. `good` is None where the data can show no difference."""
     gain = one.gain
-    open_ = not settings.login
+    open_ = one.own or not settings.login
     words = {
         "score": say.get(f"score_{gain.score}", gain.score),
         "data": say["quoted"].format(text=gain.data) if open_ else say["data"],

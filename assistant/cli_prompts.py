@@ -14,6 +14,7 @@ from assistant.agent import Assistant
 from assistant.bootstrap import build_assistant
 from assistant.cli_output import DONE, FAILED, CallerError, note, print_json, print_table, print_text
 from assistant.evaluation.evaluate import FOLDER
+from assistant.evaluation.own import reports_folder
 from assistant.evaluation.results import load_json
 from assistant.prompt_gains import Gain, last_gain
 from assistant.prompt_library import Kept
@@ -55,7 +56,7 @@ async def show(settings: Settings, name: str, version: int | None, user: str, js
         prompt = await assistant.prompts.find(name, user, version)
         versions = await assistant.prompts.versions(name, user)
         model, tokens = await _counted(assistant, prompt)
-    gain = last_gain(prompt.name, _reports(settings))
+    gain = last_gain(prompt.name, _reports(settings, user))
     if json_lines:
         more = {"model": model, "tokens": tokens, "gain": gain and gain.as_json()}
         made = [{"version": one.prompt.version, "created": one.created} for one in versions]
@@ -181,10 +182,11 @@ def _place(prompt: Prompt) -> dict[str, Any]:
     return {"owner": prompt.owner or None, "version": prompt.version or None, "shared": prompt.shared}
 
 
-def _reports(settings: Settings) -> list[dict[str, Any]]:
-    """The newest first; what cannot be read is left out."""
+def _reports(settings: Settings, user: str) -> list[dict[str, Any]]:
+    """Of the command line and of this person's page, the newest first; what cannot be read is left out."""
     found = []
-    for path in (settings.home / FOLDER).glob("*/report.json"):
+    folders = (settings.home / FOLDER, reports_folder(settings.home, user))
+    for path in (path for folder in folders for path in folder.glob("*/report.json")):
         try:
             found.append(load_json(path))
         except SettingsError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from assistant.evaluation.own import reports_folder
 from assistant.settings import load_settings
 from tests.unit.test_prompt_gains import report, setup
 
@@ -229,10 +230,11 @@ async def test_what_was_never_a_prompt_is_told_as_such(clients: Any) -> None:
 # What it bought
 
 
-def written(home: Path, told: dict[str, Any] | None = None, name: str = "r1", **values: Any) -> None:
+def written(home: Path, told: dict[str, Any] | None = None, name: str = "r1", owner: str = "", **values: Any) -> None:
+    """A report of the command line; of the page of `owner` where that is said."""
     told = told or report([1] * 12, [0] * 9 + [1] * 3, setups=both())
     more = {"version": 1, "recommendation": {}, "scores": ["exact"]}
-    folder = home / "evaluations" / name
+    folder = (reports_folder(home, owner) if owner else home / "evaluations") / name
     folder.mkdir(parents=True)
     (folder / "report.json").write_text(json.dumps(told | more | values), "utf-8")
 
@@ -257,6 +259,14 @@ async def test_with_login_neither_the_report_nor_its_data_is_named(clients: Any,
     written(tmp_path / "home")
     gain = (await rows(clients("ada")))["poem"]["gain"]
     assert gain == {"said": "+75 points, exact match, on the evaluated questions", "report": None, "good": True}
+
+
+async def test_an_evaluation_in_the_page_is_told_whole_to_its_owner_alone(clients: Any, tmp_path: Path) -> None:
+    await saved(clients("ada"), {**POEM, "name": "poem"}, shared=True)
+    written(tmp_path / "home", owner="ada")
+    gain = {"said": "+75 points, exact match, on “d.csv”", "report": "/evaluations/r1", "good": True}
+    assert (await rows(clients("ada")))["poem"]["gain"] == gain
+    assert (await rows(clients("bob")))["poem"]["gain"] is None
 
 
 async def test_an_evaluation_of_somebody_elses_prompt_of_that_name_does_not_count(clients: Any, tmp_path: Path) -> None:
