@@ -58,6 +58,16 @@ MODELS: tuple[tuple[str, str], ...] = (
         "azure liste ce qu'il propose, pas les déploiements d'un compte : nommez le vôtre, comme azure:<déploiement>.",
     ),
     # Weights from the hub
+    (r"Fetching (\S+): ([\d.]+) (G|M)B", r"Téléchargement de \1 : \2 \3o"),
+    (
+        r"Fetching (\S+): ([\d.]+) (G|M)B, ([\d.]+) (G|M)B of them still to come",
+        r"Téléchargement de \1 : \2 \3o, dont \4 \5o à venir",
+    ),
+    (
+        r"The weights of (\S+) are here already, or cannot be fetched beforehand\.",
+        r"Les poids de \1 sont déjà ici, ou ne peuvent pas être téléchargés d'avance.",
+    ),
+    (r"It went wrong; the log tells more\.", "Cela a échoué ; le journal en dit plus."),
     (
         r"The weights of (\S+) are not on this machine, and it is set to stay offline\.",
         r"Les poids de \1 ne sont pas sur cette machine, et elle doit rester hors ligne.",

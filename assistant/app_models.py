@@ -21,6 +21,7 @@ from assistant.using import TAKEN_UP, Chosen, use_model
 from tools.engines.base import ModelCard
 from tools.engines.errors import BadInput
 from tools.engines.filters import Filter
+from tools.engines.weights import can_fetch
 
 router = APIRouter(prefix="/models/api")
 Text = Annotated[str | None, Query(max_length=200)]
@@ -88,6 +89,7 @@ async def card(request: Request, user: CurrentUser, id: Annotated[str, Query(max
         "use": capability if may_choose(user) and capability not in found.used_for else None,
         "used": list(found.used_for),
         "probe": tryable and may_choose(user),
+        "pull": may_choose(user) and await asyncio.to_thread(may_pull, id),
         "commands": commands,
     }
 
@@ -149,6 +151,11 @@ def _one(model_id: str) -> Card:
         card_of(model_id)
         raise BadInput(f"No card for {model_id!r}.")
     return found
+
+
+def may_pull(model_id: str) -> bool:
+    """Whether its weights are not here and can be brought. Raises: ModelNotFound, BadInput."""
+    return can_fetch(_one(model_id).model, page().settings.home / "models")
 
 
 def _row(card: Card, say: Any) -> dict[str, Any]:

@@ -135,11 +135,13 @@ async def _running(page: Page) -> AsyncIterator[None]:
     await page.assistant.history.mark_interrupted()
     from assistant.app_evaluation_queue import stop_evaluating
     from assistant.app_knowledge_jobs import go_on_reading, stop_reading
+    from assistant.app_model_pull import stop_pulling
     from assistant.app_speakers import stop_telling_apart
 
     go_on_reading()
     yield
     await stop_evaluating()
+    await stop_pulling()
     await stop_telling_apart()
     await stop_reading()
     await page.assistant.close()

@@ -10,16 +10,14 @@ from typing import Any
 from assistant.check import check_capabilities, machine_facts
 from assistant.cli_model_work import probed_in_words
 from assistant.cli_output import DONE, FAILED, Meter, megabytes, note, print_json, print_table, print_text
-from assistant.engines import TASKS, engine_options
 from assistant.model_cards import Card, card_json, find_cards
 from assistant.price_words import price_in_words
-from assistant.settings import Settings, with_model
-from tools.engines.base import ModelCard, Task
-from tools.engines.catalogue import PROVIDERS, card_of, split_id
-from tools.engines.device import DeviceArbiter
+from assistant.pulling import pull_weights
+from assistant.settings import Settings
+from tools.engines.base import ModelCard
+from tools.engines.catalogue import card_of
 from tools.engines.errors import ModelNotFound
 from tools.engines.filters import Filter
-from tools.engines.weights import fetch_weights
 
 ANSWERS = {True: "yes", False: "no", None: "?"}
 HEAD = ("model", "task", "runs", "licence", "parameters", "size", "fits", "sees")
@@ -105,8 +103,6 @@ def _in_words(value: Any) -> str:
 
 async def pull(settings: Settings, model: str, json_lines: bool) -> int:
     """Says how large it is before it begins. Raises: EngineError."""
-    task = _task_of(model)
-    capability = next(name for name, of in TASKS.items() if of == task)
     meter, said = Meter(), set[str]()
 
     def tell(text: str, fraction: float | None) -> None:
@@ -116,9 +112,8 @@ async def pull(settings: Settings, model: str, json_lines: bool) -> int:
         said.add(text)
         meter.show(text, fraction)
 
-    options = engine_options(with_model(settings, capability, model), capability, DeviceArbiter(), tell)
     try:
-        where = await asyncio.to_thread(fetch_weights, model, task, options)
+        where = await asyncio.to_thread(pull_weights, settings, model, tell)
     finally:
         meter.clear()
     listed = [card for card in find_cards(settings, Filter(name=model)) if card.model.id == model]
@@ -127,14 +122,6 @@ async def pull(settings: Settings, model: str, json_lines: bool) -> int:
     else:
         print_text(f"{where}\n")
     return DONE
-
-
-def _task_of(model: str) -> Task:
-    """Raises: ModelNotFound."""
-    provider = PROVIDERS.get(split_id(model)[0])
-    if provider and len(provider.tasks) == 1:
-        return provider.tasks[0]
-    return card_of(model).task
 
 
 def check(settings: Settings, json_lines: bool) -> int:

