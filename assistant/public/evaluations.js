@@ -1,5 +1,5 @@
 // The page that evaluates: data sets brought in or made, what runs, the reports. The form of a new evaluation: evaluations_form.js.
-import { announce, areYouSure, attempt, byId, dayOf, fill, fromTemplate, query, reconcile, Refused, request, say, setHidden, setLabel, setText, timeLeft } from "./knowledge_parts.js";
+import { announce, areYouSure, attempt, byId, counted, dayOf, fill, fromTemplate, query, reconcile, Refused, request, say, setHidden, setLabel, setText, timeLeft } from "./knowledge_parts.js";
 import { prepare, showSets } from "./evaluations_form.js";
 
 const BUSY_MS = 1000;
@@ -20,8 +20,8 @@ const upload = async (path, file) => {
 // Data sets
 
 const factsOf = (set) => {
-  const parts = [[set.rows, say.n_rows], [set.accepted, say.n_accepted], [set.open - set.faulty, say.n_open], [set.faulty, say.n_faulty], [set.dropped, say.n_dropped]];
-  return [...parts.filter(([n], place) => n > 0 || place < 2).map(([n, text]) => fill(text, { n })), dayOf(set.created)].join(" · ");
+  const parts = [[set.rows, "n_rows"], [set.accepted, "n_accepted"], [set.open - set.faulty, "n_open"], [set.faulty, "n_faulty"], [set.dropped, "n_dropped"]];
+  return [...parts.filter(([n], place) => n > 0 || place < 2).map(([n, name]) => counted(name, n)), dayOf(set.created)].join(" · ");
 };
 
 const drawSets = async () => {
@@ -142,7 +142,7 @@ const drawReports = async () => {
     tick.value = report.name;
     setLabel(tick, fill(say.pick, { name: `${report.title}, ${dayOf(report.created)}` }));
     tick.onchange = offerCompare;
-    setText(row.querySelector(".facts"), [dayOf(report.created), fill(say.n_rows, { n: report.rows }), report.setups.join(", "), report.own ? "" : say.of_shell].filter(Boolean).join(" · "));
+    setText(row.querySelector(".facts"), [dayOf(report.created), counted("n_rows", report.rows), report.setups.join(", "), report.own ? "" : say.of_shell].filter(Boolean).join(" · "));
     setText(row.querySelector(".sentence"), report.sentence);
     for (const act of ["html", "json"]) one(row, act).href = `/evaluations/${report.name}/${act}`;
     setHidden(one(row, "delete"), !report.own);

@@ -1,5 +1,5 @@
 // The form of a new evaluation: the data set, one to four candidates, levers; what it would take is told before it starts.
-import { attempt, byId, fill, fromTemplate, query, Refused, request, say, setHidden, setLabel, setText } from "./knowledge_parts.js";
+import { attempt, byId, counted, fill, fromTemplate, query, Refused, request, say, setHidden, setLabel, setText } from "./knowledge_parts.js";
 
 const MOST = Number(byId("candidates").dataset.most);
 const OTHER = "…";
@@ -32,7 +32,7 @@ export const prepare = async (onBegun) => {
 export const showSets = async (sets) => {
   const select = byId("set");
   const before = select.value;
-  select.replaceChildren(...sets.filter((set) => set.accepted).map((set) => new Option(`${set.name} (${fill(say.n_accepted, { n: set.accepted })})`, set.id)));
+  select.replaceChildren(...sets.filter((set) => set.accepted).map((set) => new Option(`${set.name} (${counted("n_accepted", set.accepted)})`, set.id)));
   if ([...select.options].some((option) => option.value === before)) select.value = before;
   setHidden(byId("new"), !select.options.length);
   await changeSet();

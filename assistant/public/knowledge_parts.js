@@ -3,6 +3,9 @@ export const say = JSON.parse(document.body.dataset.words);
 export const byId = (id) => document.getElementById(id);
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
+// "1 row", "2 rows": the words of one have a name of their own where they differ.
+export const counted = (name, n) => fill((n === 1 && say[`${name}_one`]) || say[name], { n });
+
 export class Refused extends Error {}
 
 // A JSON answer. What the server refuses is a Refused with its one line; a server that is away is a TypeError.
