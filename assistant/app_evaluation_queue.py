@@ -58,7 +58,7 @@ async def _carry(run: Run, folder: Path, progress: Progress, tell: Callable[[flo
 async def _evaluate(run: Run, folder: Path, progress: Progress, tell: Callable[[float], None]) -> str:
     here, asked = page(), Asked(**run.asked)
     sets = DataSets(own_folder(here.settings.home, run.owner))
-    dataset = await asyncio.to_thread(sets.accepted, asked.set, folder / SNAPSHOT)
+    dataset = await asyncio.to_thread(sets.accepted, asked.set, folder / SNAPSHOT, run.title)
     wish = wish_of(run.owner, asked, dataset)
     retrieve = None
     if wish.collection or any(candidate.retrieval for candidate in wish.candidates):
@@ -73,7 +73,6 @@ async def _evaluate(run: Run, folder: Path, progress: Progress, tell: Callable[[
         progress=progress.show,
         open_budget=partial(Budget, before=run.spent, tell=tell),
     )
-    await asyncio.to_thread((folder / SNAPSHOT).unlink, True)
     return written.report.id
 
 

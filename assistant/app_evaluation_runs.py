@@ -115,7 +115,7 @@ def _accepted(own: DataSets, set_id: str) -> Dataset:
     with TemporaryDirectory() as folder:
         path = Path(folder) / SNAPSHOT
         own.snapshot(set_id, path)
-        return own.accepted(set_id, path)
+        return own.accepted(set_id, path, own.find(set_id).name)
 
 
 def _told(found: Estimated, say: Any) -> dict[str, Any]:

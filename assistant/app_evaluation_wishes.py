@@ -12,7 +12,7 @@ MOST = 4
 
 
 class Asked(BaseModel):
-    """`cap` is in US dollars; `rows` is how many are asked, all of them with None; `collection` what the lever retrieval searches."""
+    """`cap` is in the currency of the prices; `rows` is how many are asked, all of them with None; `collection` what the lever retrieval searches."""
 
     set: str = Field(max_length=64)
     candidates: list[Wished] = Field(min_length=1, max_length=MOST)

@@ -136,9 +136,11 @@ def _row(name: str, report: Report, own: bool, language: str) -> dict[str, Any]:
 
 
 def _read(file: Path) -> Report | None:
+    """None for what is no report, or was edited into none."""
     try:
-        return load_json(file)
-    except SettingsError:
+        report = load_json(file)
+        return report if report["created"] and report["data"]["scored"] and report["recommendation"] else None
+    except (SettingsError, LookupError, TypeError):
         return None
 
 

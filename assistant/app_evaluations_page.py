@@ -109,7 +109,7 @@ def _wish(say: Say) -> str:
         f'<div class="fields"><label id="collection-field" hidden><span>{say["documents"]}</span><select id="collection"></select></label>'
         f'<label><span>{say["only_rows"]}</span><input id="only" type="number" min="2" max="100000" inputmode="numeric" placeholder="{say["all_rows"]}"></label>'
         f'<label><span>{say["cap"]}</span><input id="cap" type="number" min="0" step="0.01" inputmode="decimal" placeholder="{say["no_cap"]}"></label></div>'
-        f'<div class="go"><ul id="estimate" class="quiet" role="status"></ul><button id="start" disabled>{say["start"]}</button></div></form></section>'
+        f'<div class="go"><div role="status"><ul id="estimate" class="quiet"></ul></div><button id="start" disabled>{say["start"]}</button></div></form></section>'
     )
 
 
@@ -166,7 +166,7 @@ def _templates(say: Say) -> str:
 def _row_template(say: Say) -> str:
     return (
         '<template id="entry"><li class="entry" tabindex="-1"><div class="head"><b class="number"></b><span class="state"></span>'
-        '<span class="from quiet" dir="auto"></span></div><ul class="wrong" role="status" hidden></ul>'
+        '<span class="from quiet" dir="auto"></span></div><div role="status"><ul class="wrong" hidden></ul></div>'
         f'<label class="raw" hidden><span>{say["raw"]}</span><pre dir="auto" tabindex="0"></pre></label>'
         f'<label><span>{say["question"]}</span><textarea class="question" rows="2" maxlength="200000" dir="auto"></textarea></label>'
         f'<label><span>{say["reference"]}</span><textarea class="reference" rows="2" maxlength="200000" dir="auto"></textarea></label>'

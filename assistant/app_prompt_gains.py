@@ -61,9 +61,17 @@ async def _says_it(asked: Mapping[str, Any], library: PromptLibrary, user: str) 
 def _newest_first(every: Path, own: Path) -> list[tuple[str, Bought]]:
     named = (file for folder in (every, own) for file in folder.glob("*/report.json"))
     files = [file for file in named if NAME.fullmatch(file.parent.name)]
-    newest = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)[:MOST_REPORTS]
-    found = [one for file in newest for one in _of_file(file, file.stat().st_mtime_ns, file.parent.parent == own)]
+    dated = sorted(((changed, file) for file in files if (changed := _changed_ns(file))), reverse=True)[:MOST_REPORTS]
+    found = [one for changed, file in dated for one in _of_file(file, changed, file.parent.parent == own)]
     return sorted(found, key=lambda one: one[1].gain.created, reverse=True)
+
+
+def _changed_ns(file: Path) -> int:
+    """0 for what was deleted meanwhile."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=MOST_REPORTS)

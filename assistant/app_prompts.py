@@ -184,13 +184,11 @@ async def remove(request: Request, user: CurrentUser, which: Which) -> dict[str,
 async def take_in(request: Request, user: CurrentUser, dropped: Dropped) -> dict[str, Any]:
     """All of the file, or nothing where one of its prompts is wrong. Raises: BadInput, HistoryError."""
     say, library = prompts_texts(language_of(request)), page().assistant.prompts
-    said = []
-    for prompt in read_prompts(dropped.text, dropped.name):
-        before = await library.get(prompt.name, user.identifier)
-        saved = await library.save(prompt, user.identifier)
-        same = before == saved
-        said.append(say["import_same" if same else "import_kept"].format(name=saved.name, n=saved.version))
-    return {"said": said}
+    prompts = read_prompts(dropped.text, dropped.name)
+    before = [await library.get(prompt.name, user.identifier) for prompt in prompts]
+    saved = await library.save_all(prompts, user.identifier)
+    told = [("import_same" if old == new else "import_kept", new) for old, new in zip(before, saved, strict=True)]
+    return {"said": [say[word].format(name=new.name, n=new.version) for word, new in told]}
 
 
 @router.get("/export")

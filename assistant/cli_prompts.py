@@ -113,7 +113,7 @@ async def add(settings: Settings, file: Path, shared: bool | None, user: str, js
     text, name = _read(file)
     prompts = read_prompts(text, name)
     async with _assistant(settings) as assistant:
-        kept = [await assistant.prompts.save(prompt, user, shared) for prompt in prompts]
+        kept = await assistant.prompts.save_all(prompts, user, shared)
     _tell(kept, json_lines)
     return DONE
 

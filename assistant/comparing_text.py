@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -11,6 +12,7 @@ from assistant.answers import Answered, AnswerFailed, Retrieve, answer
 from assistant.candidates import Candidate
 from assistant.comparing import Ask, Event, Figures, failed, rounded
 from assistant.engines import Engines
+from assistant.shelf import SHARED
 from knowledge.documents import KnowledgeError, Passage
 from knowledge.knowledge_base import KnowledgeBase
 from tools.context import TextDelta
@@ -50,10 +52,10 @@ def retriever(base: KnowledgeBase, readable: Sequence[str] | None = None) -> Ret
     all of them, and others are refused."""
 
     async def retrieve(collection: str, question: str) -> Sequence[Passage]:
-        if readable is not None and collection not in readable:
+        if readable is not None and collection not in (SHARED, *readable):
             raise KnowledgeError(f"There is no collection {collection}.", f"Choose one of: {', '.join(readable)}.")
-        wanted = list(readable) if readable is not None and collection == "shared" else [collection]
-        sources = base.sources(wanted)
+        wanted = list(readable) if readable is not None and collection == SHARED else [collection]
+        sources = await asyncio.to_thread(base.sources, wanted)
         if readable is None and not sources:
             known = sorted({source.collection for source in base.sources()})
             raise KnowledgeError(

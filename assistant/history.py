@@ -213,10 +213,14 @@ async def open_database(url: str, tables: sa.MetaData) -> AsyncEngine:
     sa.event.listen(engine.sync_engine, "handle_error", _explain)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-    async with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")  # Another process may be making the same tables.
-        await connection.run_sync(tables.create_all)
+    try:
+        async with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")  # Another process may be making the same tables.
+            await connection.run_sync(tables.create_all)
+    except BaseException:
+        await engine.dispose()
+        raise
     return engine
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from tools.engines.errors import BadInput
 
 SHIPPED = Path(__file__).parent / "data" / "prompts.toml"
 NOT_YOURS = "It cannot be removed; one of your own by that name goes before it."
+TRIES = 10
 MOST_KEPT = 500
 """Of one person."""
 
@@ -94,24 +95,40 @@ class PromptLibrary:
 
         Raises: BadInput.
         """
-        async with (await self._database.open()).begin() as connection:
-            own = sa.and_(_prompts.c.owner == user, _prompts.c.name == prompt.name)
-            query = sa.select(_prompts).where(own).order_by(_prompts.c.version.desc()).limit(1)
-            row = (await connection.execute(query)).mappings().first()
-            before = _kept(row).prompt if row else None
-            share = (before.shared if before else False) if shared is None else shared
-            if share and not (before and before.shared):
-                await self._check_free(connection, prompt.name, user)
-            if before and before.as_json() == prompt.as_json():
-                await connection.execute(sa.update(_prompts).where(own).values(shared=share))
-                return replace(before, shared=share)
-            if before is None and await connection.scalar(_count_of(user)) >= MOST_KEPT:
-                raise BadInput(f"The library holds {MOST_KEPT} prompts of yours.", "Remove some first.")
-            new = replace(prompt, owner=user, version=before.version + 1 if before else 1, shared=share)
-            values = {"name": new.name, "version": new.version, "created": time.time(), "body": new.as_json()}
-            await connection.execute(sa.insert(_prompts).values(id=new_id(), owner=user, shared=share, **values))
+        (saved,) = await self.save_all([prompt], user, shared)
+        return saved
+
+    async def save_all(self, prompts: Sequence[Prompt], user: str, shared: bool | None = None) -> list[Prompt]:
+        """Each as `save` does, or none of them. Raises: BadInput."""
+        engine = await self._database.open()
+        tries = 0
+        while True:
+            try:
+                async with engine.begin() as connection:
+                    return [await self._save(connection, prompt, user, shared) for prompt in prompts]
+            except sa.exc.IntegrityError:  # Somebody saved the same version at the same time: this is the next one.
+                tries += 1
+                if tries == TRIES:
+                    raise
+
+    async def _save(self, connection: Any, prompt: Prompt, user: str, shared: bool | None) -> Prompt:
+        own = sa.and_(_prompts.c.owner == user, _prompts.c.name == prompt.name)
+        query = sa.select(_prompts).where(own).order_by(_prompts.c.version.desc()).limit(1)
+        row = (await connection.execute(query)).mappings().first()
+        before = _kept(row).prompt if row else None
+        share = (before.shared if before else False) if shared is None else shared
+        if share and not (before and before.shared):
+            await self._check_free(connection, prompt.name, user)
+        if before and before.as_json() == prompt.as_json():
             await connection.execute(sa.update(_prompts).where(own).values(shared=share))
-            return new
+            return replace(before, shared=share)
+        if before is None and await connection.scalar(_count_of(user)) >= MOST_KEPT:
+            raise BadInput(f"The library holds {MOST_KEPT} prompts of yours.", "Remove some first.")
+        new = replace(prompt, owner=user, version=before.version + 1 if before else 1, shared=share)
+        values = {"name": new.name, "version": new.version, "created": time.time(), "body": new.as_json()}
+        await connection.execute(sa.insert(_prompts).values(id=new_id(), owner=user, shared=share, **values))
+        await connection.execute(sa.update(_prompts).where(own).values(shared=share))
+        return new
 
     async def remove(self, name: str, user: str) -> int:
         """How many versions went. Raises: BadInput where the prompt is not the person's own."""
@@ -120,10 +137,6 @@ class PromptLibrary:
             shared = f"{prompt.name} is shared by {prompt.owner}."
             raise BadInput(shared if prompt.owner else f"{prompt.name} ships with the assistant.", NOT_YOURS)
         return await self._delete(sa.and_(_prompts.c.owner == user, _prompts.c.name == prompt.name))
-
-    async def forget(self, user: str) -> int:
-        """Take out everything of one person; how many versions went."""
-        return await self._delete(_prompts.c.owner == user)
 
     async def close(self) -> None:
         await self._database.close()

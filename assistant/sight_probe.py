@@ -98,6 +98,13 @@ def squares_picture(colours: Sequence[str]) -> Any:
     return picture
 
 
+def _is_away(error: Exception) -> bool:
+    """Nothing is known then of what the model sees."""
+    from openai import APIConnectionError
+
+    return isinstance(error.__cause__, APIConnectionError) or "content policy" in str(error)
+
+
 async def _sees(engine: TextGenerator, drawn: Drawn) -> bool:
     """Raises: EngineError, but not where the server only says that the model takes no pictures."""
     with tempfile.TemporaryDirectory() as folder:
@@ -109,6 +116,6 @@ async def _sees(engine: TextGenerator, drawn: Drawn) -> bool:
             async for chunk in engine.stream(asked, max_tokens=LONGEST_ANSWER, temperature=0):
                 answer += chunk.text
         except (BadInput, Refused, Unreachable) as error:
-            if not TURNED_AWAY.search(str(error)):
+            if _is_away(error) or not TURNED_AWAY.search(str(error)):
                 raise
         return drawn.met_by(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 LOOK_S = 0.2
+log = logging.getLogger(__name__)
 Work = Callable[["Connection"], None]
 
 
@@ -48,14 +50,16 @@ def _break_off(engine: Engine, connection: Connection) -> None:
 
 @contextmanager
 def _when(stop: threading.Event, break_off: Callable[[], None]) -> Iterator[None]:
-    """`break_off` is called, in a thread of its own, where `stop` is set while the block runs."""
+    """`break_off` is called, in a thread of its own, from when `stop` is set until the block ends: between two statements it has no effect."""
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(LOOK_S):
             if stop.is_set():
-                break_off()
-                return
+                try:
+                    break_off()
+                except Exception:  # The database may not let anybody in just now.
+                    log.info("a statement could not be broken off yet", exc_info=True)
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()

@@ -20,6 +20,7 @@ def use_write_ahead_log(execute: Callable[[str], object]) -> None:
             execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or attempt == ATTEMPTS - 1:
+            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            if not busy or attempt == ATTEMPTS - 1:
                 raise
             time.sleep(WAIT_S)

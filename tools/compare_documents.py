@@ -62,10 +62,12 @@ async def _told(
     wordings = [question]
     if cited.passages and in_another_language(question, cited.passages[0].text):
         spent: list[Cost] = []
-        wordings.append(await translated(context, question, language_of(cited.passages[0].text), spent))
+        other = await translated(context, question, language_of(cited.passages[0].text), spent)
         for cost in spent:
             yield cost
-        cited.passages = await find_in(base, wordings[1], source, PASSAGES_EACH) or cited.passages
+        if other and other != question:
+            wordings.append(other)
+            cited.passages = await find_in(base, other, source, PASSAGES_EACH) or cited.passages
     said = False
     for wording in wordings:
         async for output in _answer(context, wording, cited):

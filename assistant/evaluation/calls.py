@@ -124,6 +124,7 @@ class Calls:
             except (EngineError, SettingsError) as error:
                 return Outcome(error=type(error).__name__, message=str(error))
             cost = self.price(candidate.model, Usage(audio_s=heard.duration_s))
+            self.budget.settle(None, cost.amount if cost else None, cost.currency if cost else "USD")
             if cost is None:
                 return Outcome(heard.text, total_s=heard.total_s)
             return Outcome(heard.text, total_s=heard.total_s, cost=cost.amount, currency=cost.currency)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -102,4 +103,4 @@ async def carry_out(
             progress=progress,
             open_budget=open_budget,
         )
-    return Written(report, *write_report(report, folder))
+    return Written(report, *await asyncio.to_thread(write_report, report, folder))

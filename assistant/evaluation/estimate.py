@@ -42,7 +42,6 @@ def estimate(wish: Wish, engines: Engines) -> Estimated:
     check_examples(wish.candidates, found.scored)
     price = prices_of(engines)
     check_prices(wish, price)
-    check_prices(wish, price)
     setups = setups_of(wish.candidates, wish.levers, wish.collection)
     hears = task_of(wish.dataset) == "speech"
     costs = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -26,6 +27,7 @@ from assistant.evaluation.results import Report, as_json, build_report
 from assistant.evaluation.run import PARALLEL, OnProgress, Plan, Run, Special
 from assistant.evaluation.scores import Score
 from assistant.evaluation.scoring import score_all
+from assistant.history import new_id
 from assistant.prices import Cost
 from assistant.settings import Settings, SettingsError
 from tools.engines.base import Usage
@@ -67,8 +69,8 @@ async def evaluate(
 ) -> Report:
     """`price` stands in for the prices that are known of each model. Raises: SettingsError (also DatasetError and CandidateError) for a wish that cannot be met, EngineError (the embedding)."""
     started = time.monotonic()
-    found = split(wish.dataset, wish.levers, wish.pool, wish.seed)
-    check_examples(wish.candidates, found.scored)
+    found = await asyncio.to_thread(split, wish.dataset, wish.levers, wish.pool, wish.seed)
+    await asyncio.to_thread(check_examples, wish.candidates, found.scored)
     price = prices_of(engines, price)
     currency = check_prices(wish, price)
     plan = Plan(
@@ -87,8 +89,9 @@ async def evaluate(
         results = await Run(plan, calls, embedder, retrieve, progress).work()
         scored = await score_all(found.scored, results, embedder)
     now = datetime.now(UTC)
-    return build_report(
-        f"{_slug(wish.dataset.name)}-{now:%Y%m%d-%H%M%S}",
+    return await asyncio.to_thread(
+        build_report,
+        f"{_slug(wish.dataset.name)}-{now:%Y%m%d-%H%M%S}-{new_id()[-4:].lower()}",
         now.isoformat(timespec="seconds"),
         wish.dataset,
         plan,

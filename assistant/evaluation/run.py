@@ -90,6 +90,7 @@ class Run:
         async def one(setup: Setup, row: Row) -> None:
             outcomes[setup.name, row.id] = await self._one(setup, row, likeness)
             self._step(setup.name)
+            await asyncio.sleep(0)  # What is known from before comes without waiting; others have their turn.
 
         await self._all_of(
             [(s.candidate.model, one(s, row)) for s in self.plan.setups for row in self.plan.split.scored]

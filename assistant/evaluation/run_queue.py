@@ -124,8 +124,8 @@ class Queue:
         return run
 
     def enqueue(self, run: Run) -> Run:
-        self._waiting.append(run)
         self._write(run)
+        self._waiting.append(run)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return run
@@ -155,13 +155,10 @@ class Queue:
         return next((n for n, one in enumerate(self._waiting, 1) if one.id == run.id), 0)
 
     async def cancel(self, owner: str, run_id: str) -> Run:
-        """What it was answered is kept: it can be continued. Raises: RunError."""
+        """What an evaluation was answered is kept: it can be continued. Raises: RunError."""
         run = self.find(owner, run_id)
         while self._now is not None and self._now.id == run_id:
-            # A cancellation that comes together with what is waited for may be lost.
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.wait([self._task], timeout=CANCEL_AGAIN_S)
+            await self._give_up()
             await asyncio.sleep(0)
             run = self.find(owner, run_id)
         self._waiting = deque(one for one in self._waiting if one.id != run_id)
@@ -194,23 +191,32 @@ class Queue:
             await asyncio.gather(worker, return_exceptions=True)
 
     def _check_room(self, owner: str) -> None:
-        if sum(run.owner == owner for run in self._waiting) >= MOST_WAITING:
+        if sum(run.owner == owner for run in tuple(self._waiting)) >= MOST_WAITING:
             raise RunError(f"{MOST_WAITING} of your runs are waiting already. Cancel one, or wait until one is done.")
 
     async def _work(self) -> None:
         while self._waiting:
-            self._now = self._write(replace(self._waiting.popleft(), state="running"))
+            self._now = replace(self._waiting[0], state="running")
+            self._waiting.popleft()
             self.progress = Progress()
-            self._task = asyncio.create_task(self._one(self._now))
             try:
+                self._write(self._now)
+                self._task = asyncio.create_task(self._one(self._now))
                 await asyncio.wait([self._task])
                 self._end(self._now, self._task)
+            except OSError:
+                log.exception("a run could not be written down")
             except asyncio.CancelledError:
-                self._task.cancel()
-                await asyncio.wait([self._task])
+                await self._give_up()
                 raise
             finally:
                 self._now = self._task = None
+
+    async def _give_up(self) -> None:
+        while self._task is not None and not self._task.done():
+            # A cancellation that comes together with what is waited for may be lost.
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CANCEL_AGAIN_S)
 
     async def _one(self, run: Run) -> str:
         return await self._carry(
@@ -246,8 +252,11 @@ class Queue:
         run = self._read_file(path)
         if run is None or run.state not in ("waiting", "running"):
             return run
-        going = {one.id for one in (*self._waiting, self._now) if one is not None}
-        return run if run.id in going else replace(run, state="interrupted")
+        going = {one.id for one in (*tuple(self._waiting), self._now) if one is not None}
+        if run.id in going:
+            return run
+        again = self._read_file(path)  # It may have ended meanwhile.
+        return replace(again, state="interrupted") if again and again.state in ("waiting", "running") else again
 
     @staticmethod
     def _read_file(path: Path) -> Run | None:

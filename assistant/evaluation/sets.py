@@ -114,13 +114,17 @@ class DataSets:
         set_id = new_id()
         aside = self._folder / f".{set_id}"
         (aside / "recordings").mkdir(parents=True)
-        with _database(aside / "rows.db") as db:
-            db.executescript(SCHEMA)
-            created = datetime.now(UTC).isoformat(timespec="seconds")
-            db.execute("INSERT INTO about VALUES (?, ?, ?)", [name[:LONGEST_NAME], origin, created])
-            for line in lines:
-                _insert(db, line, aside / "recordings")
-        aside.replace(self._folder / set_id)
+        try:
+            with _database(aside / "rows.db") as db:
+                db.executescript(SCHEMA)
+                created = datetime.now(UTC).isoformat(timespec="seconds")
+                db.execute("INSERT INTO about VALUES (?, ?, ?)", [name[:LONGEST_NAME], origin, created])
+                for line in lines:
+                    _insert(db, line, aside / "recordings")
+            aside.replace(self._folder / set_id)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
         return self.find(set_id)
 
     def rows(self, set_id: str, show: Show = "all", start: int = 0, count: int = 50) -> tuple[list[Entry], int]:
@@ -134,6 +138,7 @@ class DataSets:
     def change(self, set_id: str, key: int, change: Change) -> Entry:
         """What was written is kept in any case; a row with something wrong stays open. Raises: SetError."""
         with self._open(set_id) as db:
+            db.execute("BEGIN IMMEDIATE")
             row = db.execute("SELECT * FROM rows WHERE key = ?", [key]).fetchone()
             if row is None:
                 raise SetError("There is no such row. Load the page again.")
@@ -151,6 +156,7 @@ class DataSets:
     def add_recording(self, set_id: str, name: str, path: Path) -> int:
         """Move a recording to the set; returns how many rows name it. Raises: SetError."""
         with self._open(set_id) as db:
+            db.execute("BEGIN IMMEDIATE")
             named = [e for e in map(_entry, db.execute("SELECT * FROM rows")) if e.values.get("audio") == name]
             if not named:
                 raise SetError(f"No row names the recording {name}. Its name must be that in the column audio.")
@@ -180,13 +186,13 @@ class DataSets:
         if not entries:
             raise SetError("No row of this data set is accepted yet. Review them first.")
         path.write_text(
-            "".join(_line({"id": _id(e.values, e.line), **e.values}) for e in entries), "utf-8", errors="replace"
+            "".join(_line({**e.values, "id": _id(e.values, e.line)}) for e in entries), "utf-8", errors="replace"
         )
 
-    def accepted(self, set_id: str, path: Path) -> Dataset:
-        """The rows of a snapshot, under the name of their set. Raises: DatasetError, SetError."""
+    def accepted(self, set_id: str, path: Path, name: str) -> Dataset:
+        """The rows of a snapshot, under the name that their set had; it may be gone, with its recordings. Raises: DatasetError."""
         found = read_dataset(path, folder=self._recordings(set_id))
-        return Dataset(self.find(set_id).name, found.rows, found.sha256, found.ignored)
+        return Dataset(name, found.rows, found.sha256, found.ignored)
 
     def delete(self, set_id: str) -> None:
         self.find(set_id)
@@ -219,7 +225,7 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _insert(db: sqlite3.Connection, line: Line, recordings: Path) -> None:
-    values = dict(line.values)
+    values = json.loads(json.dumps(dict(line.values), ensure_ascii=False).encode(errors="replace"))
     wrong = [f"it {line.trouble}"] if line.trouble else _problems(db, values, line.number, None, recordings)
     state: State = "open" if wrong or is_unreviewed(values) else "accepted"
     db.execute(

@@ -18,6 +18,8 @@ const ask = async () => {
   try {
     wish = wished();
   } catch {
+    last = "";
+    asked += 1;
     return show({ line: "", leaves: false });
   }
   const key = JSON.stringify(wish);

@@ -111,15 +111,24 @@ const drawRun = (row, run) => {
 
 export const watch = async () => {
   clearTimeout(timer);
+  try {
+    await drawRuns();
+  } finally {
+    clearTimeout(timer);
+    timer = setTimeout(() => attempt(watch), [...states.values()].some((state) => GOING.has(state)) ? BUSY_MS : IDLE_MS);
+  }
+};
+
+const drawRuns = async () => {
   const { runs } = await request("runs");
   reconcile(byId("runs"), runs.reverse(), (run) => run.id, () => fromTemplate("run-row"), drawRun);
   setHidden(byId("under-way"), !runs.length);
   const ended = runs.filter((run) => !GOING.has(run.state) && GOING.has(states.get(run.id)));
+  states.clear();
   for (const run of runs) states.set(run.id, run.state);
   for (const run of ended) announce(`${run.title}: ${say[`state_${run.state}`]}`);
   if (ended.some((run) => run.kind === "evaluate")) await drawReports();
   if (ended.some((run) => run.kind === "make")) await drawSets();
-  timer = setTimeout(() => attempt(watch), runs.some((run) => GOING.has(run.state)) ? BUSY_MS : IDLE_MS);
 };
 
 // Reports
@@ -166,6 +175,6 @@ byId("compare").addEventListener("click", () => {
 });
 
 attempt(async () => {
-  await prepare(watch);
-  await Promise.all([drawSets(), drawReports(), watch()]);
+  await attempt(() => prepare(watch));
+  await Promise.all([drawSets, drawReports, watch].map(attempt));
 });

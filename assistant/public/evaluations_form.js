@@ -127,6 +127,7 @@ const changed = () => {
   forms().forEach(showForm);
   setHidden(byId("collection-field"), !levers().some((lever) => lever.value === "retrieval" && lever.checked) || choices.collections.length < 2);
   byId("start").disabled = true;
+  asked += 1; // what is under way is of another wish
   clearTimeout(timer);
   timer = setTimeout(estimate, PAUSE_MS);
 };
@@ -165,7 +166,7 @@ byId("wish").addEventListener("submit", (event) => {
     const wish = given();
     byId("start").disabled = true;
     await request("runs", wish);
-    localStorage.setItem(KEPT, JSON.stringify(task === "text" ? wish.candidates : []));
+    if (task === "text") localStorage.setItem(KEPT, JSON.stringify(wish.candidates));
     await begun();
     byId("under-way").focus();
     byId("under-way").scrollIntoView({ block: "nearest", behavior: "smooth" });

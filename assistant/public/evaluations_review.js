@@ -47,6 +47,7 @@ const draw = (row) => {
   const thumb = row.mark == null ? "" : Number(row.mark) > 0.5 ? say.thumb_up : say.thumb_down;
   more(entry.querySelector(".answered"), [say.answered, thumb].filter(Boolean).join(" · "), row.answer && row.answer !== row.reference ? [row.comment ? `${row.answer}\n\n— ${row.comment}` : row.answer] : []);
   update(entry, row);
+  loaded.set(entry, texts(entry));
   for (const button of entry.querySelectorAll("[data-act]")) {
     setLabel(button, `${button.textContent}: ${fill(say.row_n, { n: row.line })}`);
     button.addEventListener("click", () => decide(entry, button.dataset.act));
@@ -73,18 +74,26 @@ const update = (entry, row) => {
   entry.querySelector("[data-act=open]").hidden = row.state === "open";
 };
 
-const written = (entry) => {
-  const id = entry.querySelector(".own-id");
-  return {
-    question: entry.querySelector(".question").value,
-    reference: entry.querySelector(".reference").value,
-    tags: entry.querySelector(".tags").value.split(/[,;]/).map((tag) => tag.trim()).filter(Boolean),
-    ...(id.closest("label").hidden ? {} : { id: id.value.trim() }),
-  };
+// What stands in the fields of each row, as it was loaded or saved last: only what the person changes is sent.
+const loaded = new WeakMap();
+const FIELDS = { question: ".question", reference: ".reference", tags: ".tags", id: ".own-id" };
+const texts = (entry) => Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, entry.querySelector(field).value]));
+const sent = { tags: (text) => text.split(/[,;]/).map((tag) => tag.trim()).filter(Boolean), id: (text) => text.trim() };
+const changes = (before, now) => Object.fromEntries(Object.keys(FIELDS).filter((name) => now[name] !== before[name]).map((name) => [name, sent[name]?.(now[name]) ?? now[name]]));
+
+// The saves of a row go one after the other.
+const saving = new WeakMap();
+const save = (entry, state) => {
+  const before = saving.get(entry) || Promise.resolve();
+  const after = before.catch(() => {}).then(() => send(entry, state));
+  saving.set(entry, after);
+  return after;
 };
 
-const save = async (entry, state) => {
-  const answer = await request(`sets/${SET}/rows/${entry.dataset.key}`, { ...written(entry), ...(state ? { state } : {}) });
+const send = async (entry, state) => {
+  const now = texts(entry);
+  const answer = await request(`sets/${SET}/rows/${entry.dataset.key}`, { ...changes(loaded.get(entry), now), ...(state ? { state } : {}) });
+  loaded.set(entry, now);
   update(entry, answer.row);
   head(answer.set);
   setText(entry.querySelector(".kept"), say.saved);
@@ -104,7 +113,7 @@ const decide = (entry, state) => attempt(async () => {
   if (state === "open") { entry.focus(); return; }
   const following = entries().slice(entries().indexOf(entry) + 1).find((one) => ["open", "faulty"].includes(one.dataset.state));
   if (following) enter(following);
-  else if (!byId("next").disabled && !byId("pager").hidden) turn(page);
+  else if (!byId("next").disabled && !byId("pager").hidden) onward();
   else entry.focus();
 });
 
@@ -112,6 +121,10 @@ const enter = (entry) => {
   entry.focus({ preventScroll: true });
   entry.scrollIntoView({ block: "center", behavior: "smooth" });
 };
+
+// Rows that were decided may have left the list that is shown; those after them have moved up.
+const stays = ({ dataset: { state } }) => shown() === "all" || state === shown() || (shown() === "open" && state === "faulty");
+const onward = () => turn(entries().filter(stays).length);
 
 const turn = (by) => attempt(async () => {
   start = Math.max(0, start + by);
@@ -142,7 +155,7 @@ document.addEventListener("keydown", (event) => {
 
 for (const radio of document.querySelectorAll("[name=show]")) radio.addEventListener("change", () => attempt(async () => { start = 0; await load(); }));
 byId("before").addEventListener("click", () => turn(-page));
-byId("next").addEventListener("click", () => turn(page));
+byId("next").addEventListener("click", onward);
 byId("choose-sound").addEventListener("click", () => byId("sound").click());
 byId("sound").addEventListener("change", (event) => attempt(async () => {
   for (const file of event.target.files) {

@@ -67,6 +67,7 @@ const show = () => attempt(async () => {
       showList();
       throw error;
     }
+    if (where.toString() !== new URLSearchParams(location.search).toString()) return; // the person has gone on meanwhile
     seen("editor");
     scrollTo(0, 0);
     byId("editor").focus({ preventScroll: true });

@@ -20,6 +20,7 @@ export const edit = async (where) => {
   const name = where.get("name");
   const source = name ?? where.get("copy");
   const found = source ? await request(`prompt?${query({ name: source })}`) : null;
+  if (where.toString() !== new URLSearchParams(location.search).toString()) return; // the person has gone on meanwhile
   opened = name ? found : null;
   draft = `prompt?${where}`;
   tried = false;
@@ -117,6 +118,7 @@ const drawBlanks = () => {
 // Saving
 
 const save = () => attempt(async () => {
+  if (byId("save").disabled) return;
   quiet();
   byId("save").disabled = true;
   try {

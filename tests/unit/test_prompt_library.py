@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from assistant import prompt_library
 from assistant.history import HistoryError, sqlite_url
 from assistant.prompt_library import PromptLibrary
 from assistant.prompt_reading import read_prompt
@@ -80,11 +82,25 @@ async def test_only_shipped_prompts_of_the_language_are_listed_but_all_are_found
     assert (await library.find("translate", "ada")).language == "en"
 
 
-async def test_everything_of_a_person_can_be_forgotten(library: PromptLibrary) -> None:
-    await library.save(poem("A {{text}}"), "ada")
-    await library.save(poem("B {{text}}"), "ada")
-    assert await library.forget("ada") == 2
-    assert await library.get("poem", "ada") is None
+async def test_several_are_kept_together_or_not_at_all(library: PromptLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_library, "MOST_KEPT", 2)
+    with pytest.raises(BadInput, match="holds 2 prompts"):
+        await library.save_all([poem(name=name) for name in ("a", "b", "c")], "ada")
+    assert [prompt.name for prompt in await library.of("ada") if prompt.owner] == []
+    assert [p.version for p in await library.save_all([poem("A {{text}}", "a"), poem("B {{text}}", "a")], "ada")] == [
+        1,
+        2,
+    ]
+
+
+async def test_saves_at_the_same_time_are_versions_one_after_the_other(library: PromptLibrary) -> None:
+    others = [PromptLibrary(library._database._url) for _ in range(3)]
+    saved = await asyncio.gather(
+        *(one.save(poem(f"{n} {{{{text}}}}"), "ada") for n, one in enumerate((library, *others)))
+    )
+    assert sorted(prompt.version for prompt in saved) == [1, 2, 3, 4]
+    for one in others:
+        await one.close()
 
 
 async def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
