@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from assistant.app_config import texts
 from assistant.app_routes import SANDBOX, CurrentUser, escaped, language_of, owned_passage, safely, small_page
@@ -26,6 +26,13 @@ from tools.engines.errors import EngineError
 from tools.plain_text import ADDRESS
 
 PICTURES_KEPT = 32
+WEB_PAGES = ("text/html", "application/xhtml+xml")
+AS_FETCHED = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+}
+"""Foreign HTML may show what it says and do nothing."""
 LONGEST_OVERLAP = 600
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -39,12 +46,13 @@ async def passage(request: Request, passage_id: str, user: CurrentUser) -> HTMLR
     data = await owned_passage(passage_id, user)
     before, quote, after = await _in_its_text(data)
     words = texts(language_of(request))
-    body = f"<h1>{escaped(data['title'])}</h1><p>{escaped(data['where'])}</p>"
-    body += f"<blockquote>{escaped(before)}<mark>{escaped(quote)}</mark>{escaped(after)}</blockquote>"
+    body = f'<h1 dir="auto">{escaped(data["title"])}</h1><p dir="auto">{escaped(data["where"])}</p>'
+    body += f'<blockquote dir="auto">{escaped(before)}<mark>{escaped(quote)}</mark>{escaped(after)}</blockquote>'
     if is_drawn(data):
         body += f'<img src="/passages/{escaped(passage_id)}/page.png" alt="{escaped(data["where"])}">'
     if data["file"]:
-        body += f'<p><a href="/passages/{escaped(passage_id)}/file" download>{escaped(words["open_document"])}</a></p>'
+        how = ' target="_blank"' if is_web_page(data) else " download"
+        body += f'<p><a href="/passages/{escaped(passage_id)}/file"{how}>{escaped(_opens(data, words))}</a></p>'
     return small_page(request, data["title"], body)
 
 
@@ -58,7 +66,7 @@ async def passage_text(request: Request, passage_id: str, user: CurrentUser) -> 
     if data.get("start_s") is not None:
         marked += f"\n\n[{words['read_transcript']}](/transcripts/{passage_id}#t={data['start_s']:.0f})"
     elif data["file"]:
-        marked += f"\n\n[{words['open_document']}](/passages/{passage_id}/file)"
+        marked += f"\n\n[{_opens(data, words)}](/passages/{passage_id}/file)"
     return Response(marked, media_type="text/plain; charset=utf-8", headers=SANDBOX)
 
 
@@ -75,17 +83,20 @@ async def passage_picture(passage_id: str, user: CurrentUser) -> Response:
 
 @router.get("/passages/{passage_id}/file")
 async def passage_file(passage_id: str, user: CurrentUser) -> Response:
-    """The PDF or the recording that the passage comes from."""
+    """The PDF, the recording or the web page that the passage comes from; of a page neither scripts nor anything from elsewhere."""
     data = await owned_passage(passage_id, user)
     if not data["file"] or not Path(data["file"]).is_file():
         raise HTTPException(404, "The document is no longer there.")
+    if is_web_page(data):
+        shown = f"text/html; charset={data.get('charset') or 'utf-8'}"
+        return FileResponse(Path(data["file"]), media_type=shown, headers=AS_FETCHED)
     return safely(Path(data["file"]), data.get("mime") or "application/pdf", Path(data["file"]).name)
 
 
 async def beside(passage_id: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
     """The document of a passage as an element of the side panel: the picture of a page, whose name is its description; a
     recording at its second; a PDF that cannot be drawn at its page."""
-    if not data["file"]:
+    if not data["file"] or is_web_page(data):
         return None
     if is_drawn(data):
         try:
@@ -100,6 +111,17 @@ async def beside(passage_id: str, data: Mapping[str, Any]) -> dict[str, Any] | N
 def is_drawn(data: Mapping[str, Any]) -> bool:
     """Whether the passage stands on a page of a PDF that lies here."""
     return bool(data["file"] and data["page"] and (data.get("mime") or "application/pdf") == "application/pdf")
+
+
+def is_web_page(data: Mapping[str, Any]) -> bool:
+    """Whether what was fetched lies here."""
+    return bool(data["file"]) and data.get("mime") in WEB_PAGES
+
+
+def _opens(data: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    if is_web_page(data):
+        return words["open_fetched"].format(date=str(data.get("fetched") or "")[:10])
+    return words["open_document"]
 
 
 async def picture_of(passage_id: str, data: Mapping[str, Any]) -> bytes:

@@ -36,6 +36,7 @@ from assistant.app_transcript import (
     recording_type,
     with_times,
 )
+from assistant.document_origins import fetched_page
 from assistant.events import (
     ArtifactReady,
     Cited,
@@ -317,7 +318,7 @@ def _transcript_of(shown: Shown, citation: Citation) -> str | None:
 
 async def _source_file(citation: Citation, thread: str) -> dict[str, str | None]:
     """The PDF or recording that a passage comes from, and its type, if it lies on this machine: where it was read, in the
-    thread, or kept from one; of a kept recording its transcript too."""
+    thread, or kept from one; of a kept recording its transcript too; of a web page what was fetched, and when."""
     collection = (citation.passage and citation.passage.collection) or f"thread-{thread}"
     lines: dict[str, str] = {}
     if collection == f"thread-{thread}":
@@ -330,6 +331,8 @@ async def _source_file(citation: Citation, thread: str) -> dict[str, str | None]
     for path in (Path(citation.source), own):
         if path is not None and path.is_absolute() and (mime := await asyncio.to_thread(_type, path)):
             return {"file": str(path), "mime": mime, **lines}
+    if citation.source.startswith(("http://", "https://")):
+        return await asyncio.to_thread(fetched_page, page().settings.home, citation.source, collection)
     return {"file": None, "mime": None, **lines}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from assistant.app_errors import told
@@ -34,6 +35,26 @@ def synced_documents(settings: Settings, shelf: Shelf, language: str) -> Mapping
     except KnowledgeError as error:
         log.warning("where documents came from cannot be told: %s", error)
     return found
+
+
+def fetched_page(home: Path, source: str, collection: str) -> dict[str, str | None]:
+    """What lies here of a web page: {"file", "mime", "charset", "fetched" (ISO 8601 in UTC)}, all None where nothing does. Blocks."""
+    found = None
+    if (home / "knowledge" / "origins.sqlite3").exists():
+        try:
+            with contextlib.closing(Origins(home / "knowledge")) as origins:
+                found = origins.original(source, collection)
+        except KnowledgeError as error:
+            log.warning("what was fetched cannot be told: %s", error)
+    if found is None:
+        return {"file": None, "mime": None, "charset": None, "fetched": None}
+    kept, file = found
+    return {
+        "file": str(file),
+        "mime": kept.content_type.partition(";")[0].strip().lower() or "text/html",
+        "charset": kept.charset or "utf-8",
+        "fetched": kept.fetched,
+    }
 
 
 def _plain(origin: Origin, source: str, last: Ended | None, databases: bool, language: str) -> dict[str, Any]:

@@ -50,6 +50,8 @@ async def answer_from_passages(
         return
     if len(found.passages) < found.fitting:
         yield Notice(words.left_out.format(read=len(found.passages), all=found.fitting))
+    elif found.is_cut:
+        yield Notice(words.cut.format(name=inert(found.passages[0].title)))
     cited = Cited(asked.alone, found.passages)
     held: list[str] = []
     async for output in _sentences(context, base, cited, held):

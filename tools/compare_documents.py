@@ -12,7 +12,7 @@ from tools.answer_from_passages import longest, prompt
 from tools.context import Cost, Notice, Progress, TextDelta, ToolContext, ToolOutput
 from tools.document_wishes import without_names
 from tools.document_words import Words
-from tools.find_passages import find_in, in_another_language
+from tools.find_passages import find_in, in_another_language, is_beginning
 from tools.follow_up import ASKS
 from tools.grounded import Cited, refuses, sentences
 from tools.plain_text import inert, inert_but_numbers
@@ -31,7 +31,7 @@ async def compare_documents(
     for done, source in enumerate(sources):
         yield Progress(done / len(sources), text=source.title)
         answer = ""
-        async for output in _told(context, base, question, source, cited):
+        async for output in _told(context, base, question, source, cited, words):
             if isinstance(output, str):
                 answer += output
             else:
@@ -55,7 +55,7 @@ def as_question(request: str, sources: Sequence[Source]) -> str:
 
 
 async def _told(
-    context: ToolContext, base: KnowledgeBase, question: str, source: Source, cited: Cited
+    context: ToolContext, base: KnowledgeBase, question: str, source: Source, cited: Cited, words: Words
 ) -> AsyncIterator[ToolOutput | str]:
     """What one document says. One in another language is also searched in that, and asked in it where it seemed to say nothing."""
     cited.passages = await find_in(base, question, source, PASSAGES_EACH)
@@ -68,6 +68,8 @@ async def _told(
         if other and other != question:
             wordings.append(other)
             cited.passages = await find_in(base, other, source, PASSAGES_EACH) or cited.passages
+    if any(is_beginning(passage) for passage in cited.passages):
+        yield Notice(words.cut.format(name=inert(source.title)))
     said = False
     for wording in wordings:
         async for output in _answer(context, wording, cited):

@@ -13,6 +13,7 @@ class Words:
     was_read: str
     unmatched: str
     left_out: str
+    cut: str
     being_read: str
     which: str
     documents: str
@@ -36,6 +37,7 @@ WORDS = {
         "{name} was read. Ask about it.",
         "This answer could not be matched to a passage; check it.",
         "Not everything that fits the question could be read at once: {read} of {all} passages were.",
+        "Of a long passage of {name} only the beginning could be read at once.",
         "{names}: still being read. What comes later in it is not known yet.",
         "Which document? There are: {names}.",
         "Documents: {count}.",
@@ -57,6 +59,7 @@ WORDS = {
         "{name} a été lu. Posez votre question.",
         "Cette réponse n'a pas pu être rapprochée d'un passage ; vérifiez-la.",
         "Tout ce qui répond à la question n'a pas pu être lu d'un coup : {read} passages sur {all} l'ont été.",
+        "D'un long passage de {name}, seul le début a pu être lu d'un coup.",
         "{names} : lecture en cours. La suite n'est pas encore connue.",
         "Quel document ? Il y a : {names}.",
         "Documents : {count}.",
@@ -78,6 +81,7 @@ WORDS = {
         "{name} wurde gelesen. Fragen Sie danach.",
         "Diese Antwort ließ sich keiner Textstelle zuordnen; prüfen Sie sie.",
         "Nicht alles, was zur Frage passt, konnte auf einmal gelesen werden: {read} von {all} Abschnitten.",
+        "Von einem langen Abschnitt von {name} konnte auf einmal nur der Anfang gelesen werden.",
         "{names}: wird noch gelesen. Was weiter hinten steht, ist noch nicht bekannt.",
         "Welches Dokument? Es gibt: {names}.",
         "Dokumente: {count}.",
@@ -99,6 +103,7 @@ WORDS = {
         "Se ha leído {name}. Haga su pregunta.",
         "Esta respuesta no se pudo relacionar con ningún pasaje; compruébela.",
         "No se pudo leer de una vez todo lo que responde a la pregunta: {read} de {all} pasajes.",
+        "De un pasaje largo de {name} solo se pudo leer de una vez el principio.",
         "{names}: lectura en curso. Lo que sigue aún no se conoce.",
         "¿Qué documento? Hay: {names}.",
         "Documentos: {count}.",
@@ -120,6 +125,7 @@ WORDS = {
         "{name} è stato letto. Faccia la sua domanda.",
         "Questa risposta non corrisponde ad alcun passaggio; la verifichi.",
         "Non tutto ciò che risponde alla domanda si è potuto leggere in una volta: {read} passaggi su {all}.",
+        "Di un passaggio lungo di {name} si è potuto leggere in una volta solo l'inizio.",
         "{names}: lettura in corso. Il seguito non è ancora noto.",
         "Quale documento? Ci sono: {names}.",
         "Documenti: {count}.",

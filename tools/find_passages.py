@@ -9,7 +9,7 @@ from knowledge.documents import Passage, Source
 from knowledge.evidence import coverage
 from knowledge.knowledge_base import HANDBOOK, KnowledgeBase
 from knowledge.ranking import content_words, language_of, plain_words
-from knowledge.splitting import estimate_tokens
+from knowledge.splitting import estimate_tokens, split_sentences
 from tools.document_wishes import named_documents
 from tools.follow_up import Asked
 
@@ -18,6 +18,8 @@ CANDIDATES = 12
 CANDIDATES_OF_ONE = 48
 PASSAGE_TOKENS = 375
 DEARER_IN_OTHER_LANGUAGES = 1.27
+CUT = "[…]"
+"""Behind a passage of which only the beginning is shown."""
 
 # Fitted on the development half of `tests/bench/answers.py`. A passage is shown to the model where it is near by words, by meaning,
 # or somewhat by both.
@@ -35,6 +37,11 @@ class Found:
 
     passages: Sequence[Passage]
     fitting: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether not all that fits could be shown."""
+        return len(self.passages) < self.fitting or any(is_beginning(passage) for passage in self.passages)
 
 
 async def find(
@@ -115,8 +122,22 @@ def fit(passages: Sequence[Passage], room: int = PASSAGE_TOKENS) -> list[Passage
         kept.append(passage)
         room -= cost
     if passages and not kept:
-        kept = [replace(passages[0], text=passages[0].text[: 4 * room])]
+        kept = [replace(passages[0], text=_beginning(passages[0].text, room))]
     return kept
+
+
+def is_beginning(passage: Passage) -> bool:
+    return passage.text.endswith(CUT)
+
+
+def _beginning(text: str, room: int) -> str:
+    """Whole sentences, and a mark that more follows; of a sentence that is too long itself, its beginning."""
+    said = ""
+    for sentence in split_sentences(text):
+        if said and _tokens(f"{said} {sentence}") > room:
+            break
+        said = f"{said} {sentence}".strip()
+    return f"{said[: 4 * room]} {CUT}"
 
 
 def _tokens(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 
 from assistant.settings import load_settings
 from knowledge.knowledge_base import KnowledgeBase
+from knowledge.origins import KeptPage, Origins
 from tests.documents import PAGES, write_pdf
 from tests.unit.test_page_picture import highlighted
 from tools.engines.base import Segment
@@ -190,6 +192,47 @@ async def test_a_file_elsewhere_on_the_machine_opens_while_its_document_can_be_r
     assert await answered(passage_file(cited, ADA)) == 200
     await base.forget(str(paper), collection="shared")
     assert await answered(passage_file(cited, ADA)) == 404
+
+
+async def test_a_web_page_opens_as_it_was_fetched_and_can_do_nothing(opened: Any, tmp_path: Path) -> None:
+    from assistant.app_passages import beside, passage, passage_file, passage_text
+    from assistant.document_origins import fetched_page
+
+    html = tmp_path / "fetched"
+    html.write_bytes(
+        "<h1>Öffnungszeiten</h1><script>alert(1)</script><img src='https://elsewhere.example/x.png'>".encode()
+    )
+    source = "https://docs.example/hours"
+    with closing(Origins(tmp_path / "knowledge")) as origins:
+        origin = origins.put("page", source, "shared", {})
+        kept = KeptPage(source, source, sha256="a" * 64, content_type="text/html; charset=utf-8", charset="utf-8")
+        origins.keep_page(origin, kept, html)
+    opened.assistant._knowledge = base = KnowledgeBase(tmp_path / "knowledge", _embed, "fake")
+    await base.add(html.rename(tmp_path / "hours.html"), source=source)
+    there = fetched_page(tmp_path, source, "shared")
+    cited = await keep(opened, source=source, collection="shared", quote="Öffnungszeiten", **there)
+    answer = await passage_file(cited, ADA)
+    assert answer.media_type == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none';")
+    assert "content-disposition" not in answer.headers
+    day = str(there["fetched"])[:10]
+    text = bytes((await passage_text(ENGLISH, cited, ADA)).body).decode()
+    assert f"[The page as it was fetched on {day}](/passages/{cited}/file)" in text
+    alone = bytes((await passage(ENGLISH, cited, ADA)).body).decode()
+    assert f'<a href="/passages/{cited}/file" target="_blank">' in alone
+    assert await beside(cited, (await opened.store.passage(cited))[1]) is None
+    assert fetched_page(tmp_path, source, "user-eve")["file"] is None
+    await base.forget(source, collection="shared")
+    assert await answered(passage_file(cited, ADA)) == 404
+
+
+async def test_a_row_of_a_table_is_told_with_its_place_and_its_columns(opened: Any) -> None:
+    from assistant.app_passages import passage
+
+    row = "Prices, row 12\nItem: Kingpin\nPrice: 12.50"
+    cited = await keep(opened, title="shop.xlsx", where="shop.xlsx, Prices, row 12", quote="Price: 12.50", text=row)
+    shown = bytes((await passage(ENGLISH, cited, ADA)).body).decode()
+    assert '<p dir="auto">shop.xlsx, Prices, row 12</p>' in shown and "<mark>Price: 12.50</mark>" in shown
 
 
 async def _embed(texts: Sequence[str]) -> np.ndarray:

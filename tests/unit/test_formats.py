@@ -325,7 +325,7 @@ def test_bytes_that_are_no_character_are_reported(tmp_path):
     assert "could not be decoded" in left_out(tmp_path / "a.txt", "text � more")[0].why
 
 
-@pytest.mark.parametrize("name", ["a.html", "a.docx", "a.epub", "a.odt"])
+@pytest.mark.parametrize("name", ["a.html", "a.docx", "a.epub", "a.odt", "a.pptx", "a.xlsx"])
 def test_entities_are_neither_followed_nor_blown_up(tmp_path, name):
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret")
@@ -337,6 +337,14 @@ def test_entities_are_neither_followed_nor_blown_up(tmp_path, name):
         text = error.message
     assert "the secret" not in text
     assert len(text) < 1000
+
+
+def _after_declaration(source: Path, member: str, doctype: str, at: str, instead: str) -> str:
+    """A member of a whole file, with a document type and `instead` in place of the first `at`."""
+    with zipfile.ZipFile(source) as archive:
+        declaration, _, rest = archive.read(member).decode().partition("?>")
+    assert at in rest
+    return f"{declaration}?>{doctype}{rest.replace(at, instead, 1)}"
 
 
 def _with_entities(path: Path, doctype: str) -> Path:
@@ -352,6 +360,14 @@ def _with_entities(path: Path, doctype: str) -> Path:
         source = write_book(path.with_name("whole"), {"One": "Text."})
         member = "META-INF/container.xml"
         content = f'<?xml version="1.0"?>{doctype}<container><rootfiles><rootfile full-path="&s;&l11;"/></rootfiles></container>'
+    elif path.suffix == ".pptx":
+        source = write_slides(path.with_name("whole.pptx"))
+        member = "ppt/slides/slide1.xml"
+        content = _after_declaration(source, member, doctype, "</a:t>", "&s;&l11;</a:t>")
+    elif path.suffix == ".xlsx":
+        source = write_sheets(path.with_name("whole.xlsx"), {"Prices": PRICES})
+        member = "xl/worksheets/sheet1.xml"
+        content = _after_declaration(source, member, doctype, "</t>", "&s;&l11;</t>")
     else:
         source = write_opendocument(path.with_name("whole"))
         member = "content.xml"

@@ -14,11 +14,12 @@ import pytest
 
 from knowledge.knowledge_base import KnowledgeBase, KnowledgeError
 from knowledge.ranking import content_words, language_of
+from knowledge.splitting import estimate_tokens
 from tests.documents import PAGES, write_pdf
 from tests.fakes import FakeText
 from tools.context import Attachment, Citation, Notice, Progress, TextDelta, ToolContext, ToolOutput
 from tools.engines.base import Message
-from tools.find_passages import PASSAGE_TOKENS
+from tools.find_passages import PASSAGE_TOKENS, Found, fit, is_beginning
 from tools.prompts import NOT_IN_PASSAGES
 from tools.search_knowledge import search_knowledge
 
@@ -286,6 +287,19 @@ async def test_documents_that_contradict_each_other_are_both_shown(two):
     assert conflict.startswith("The documents differ: contract.pdf, page 2 says “Either party may end")
     assert conflict.endswith("; lease.pdf, page 2 says “The notice period of this agreement is 30 days.” [2].")
     assert {c.source for c in citations(outputs)} == {"contract.pdf", "lease.pdf"}
+
+
+async def test_a_passage_too_long_for_the_prompt_is_cut_at_a_sentence_and_said(base, tmp_path):
+    sentences = [f"The keeper of locker {n} in the old harbour house is called Number {n}." for n in range(60)]
+    path = tmp_path / "keepers.txt"
+    path.write_text(" ".join(sentences))
+    await base.add(path, source="keepers.txt")
+    passage = (await base.search("Who keeps locker 0?", k=1, collections=["shared"]))[0]
+    long = replace(passage, text=" ".join(sentences))
+    (shown,) = fit([long])
+    assert shown.text.endswith(". […]") and sentences[0] in shown.text and sentences[-1] not in shown.text
+    assert is_beginning(shown) and estimate_tokens(shown.text) <= PASSAGE_TOKENS + 5
+    assert Found([shown], 1).is_cut and not Found([passage], 1).is_cut
 
 
 async def test_a_document_that_is_still_being_read_is_said(contract, monkeypatch):
