@@ -143,18 +143,18 @@ def _rows(say: Mapping[str, str]) -> str:
         for column, name in zip(COLUMNS[1:], HEADINGS[1:], strict=True)
     )
     return (
-        '<template id="job-row"><li class="job"><div class="what"><span class="name"></span><span class="state"></span></div>'
+        '<template id="job-row"><li class="job"><div class="what"><span class="name" dir="auto"></span><span class="state"></span></div>'
         '<progress max="1"></progress><p class="why"></p><div class="buttons">'
         '<button type="button" class="plain" data-act="pause"></button><button type="button" class="plain" data-act="resume"></button>'
         '<button type="button" class="plain" data-act="retry"></button><button type="button" class="plain" data-act="cancel"></button>'
         "</div></li></template>"
-        '<template id="source-row"><tr role="row"><th scope="row" role="rowheader" class="title"><button type="button" class="link" data-act="read"></button>'
+        '<template id="source-row"><tr role="row"><th scope="row" role="rowheader" class="title"><button type="button" class="link" data-act="read" dir="auto"></button>'
         f'<span class="source"></span><span class="origin" hidden></span><details hidden><summary></summary><ul></ul></details></th>{cells}<td role="cell" class="buttons">'
         '<button type="button" class="plain" data-act="refresh" hidden></button>'
         '<button type="button" class="plain" data-act="share"></button>'
         '<button type="button" class="plain danger" data-act="forget"></button></td></tr></template>'
-        '<template id="passage-row"><li><button type="button" class="link"></button><span class="quiet place"></span>'
-        '<p class="text"></p><div class="why"><span class="shares" role="img"><i></i><b></b></span><span class="quiet"></span></div>'
+        '<template id="passage-row"><li><button type="button" class="link" dir="auto"></button><span class="quiet place"></span>'
+        '<p class="text" dir="auto"></p><div class="why"><span class="shares" role="img"><i></i><b></b></span><span class="quiet"></span></div>'
         "</li></template>"
     )
 

@@ -231,8 +231,9 @@ const addBlocks = ({ blocks, first }, around = "") => {
   for (const block of blocks) {
     if (block.page != null && block.page !== page) made.push(Object.assign(document.createElement("h3"), { className: "page", textContent: fill(say.page, { n: block.page }) }));
     page = block.page;
-    if (block.heading) made.push(Object.assign(document.createElement("h4"), { textContent: block.heading }));
+    if (block.heading) made.push(Object.assign(document.createElement("h4"), { dir: "auto", textContent: block.heading }));
     const text = document.createElement("div");
+    text.dir = "auto";
     markedText(text, block.text);
     const where = placeOf({ ...block, page: null });
     if (where && where !== block.heading) text.prepend(Object.assign(document.createElement("span"), { className: "place", textContent: where }));

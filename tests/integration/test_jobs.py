@@ -212,6 +212,18 @@ async def test_three_hundred_files_at_once_all_go_in(base, tmp_path):
     assert (await found(base, "locker 211 keeper"))[0].startswith("Locker 211 ")
 
 
+async def test_ten_thousand_tiny_files_wait_in_line_and_each_can_be_cancelled(base, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(10_000):
+        (folder / f"{number}.txt").write_text(str(number))
+    jobs = base.enqueue(sorted(folder.iterdir()))
+    assert len(jobs) == len(base.jobs()) == 10_000
+    assert {job.state for job in base.jobs()} == {"waiting"}
+    await base.cancel(jobs[7_000].id)
+    assert [job.title for job in base.jobs() if job.state == "cancelled"] == [jobs[7_000].title]
+
+
 async def test_pages_that_were_not_read_are_listed_with_the_reason(base, tmp_path):
     write_pdf(tmp_path / "scan.pdf", ["First page.", "", "Third page."])
     async with working(base):
